@@ -1,0 +1,52 @@
+import type { TestProject } from 'vitest/node';
+import { findNats, type NatsServer, startNats } from './nats-server.ts';
+import { findPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** URL of a real PostgreSQL; empty when there is none. */
+    postgresUrl: string;
+    /** URL of a real NATS server with JetStream; empty when there is none. */
+    natsUrl: string;
+    /** Tests may start and kill servers of their own of these kinds. */
+    canStart: { readonly postgres: boolean; readonly nats: boolean };
+  }
+}
+
+/**
+ * Finds or starts the real servers once for the whole run: a TEST_* variable names one, else the binary on PATH is started.
+ * What can't be had is skipped and listed at the end; with REQUIRE_SERVICES=1 it fails the run.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const missing: [string, string][] = [];
+  let postgres: PostgresServer | undefined;
+  let nats: NatsServer | undefined;
+  let postgresUrl = process.env.TEST_DATABASE_URL ?? '';
+  let natsUrl = process.env.TEST_NATS_URL ?? '';
+  const canStart = { postgres: findPostgres() !== undefined, nats: findNats() !== undefined };
+  if (postgresUrl === '' && canStart.postgres) {
+    postgres = await startPostgres();
+    postgresUrl = postgres.url;
+  }
+  if (natsUrl === '' && canStart.nats) {
+    nats = await startNats();
+    natsUrl = nats.url;
+  }
+  if (postgresUrl === '') missing.push(['Postgres suites', 'no TEST_DATABASE_URL, no postgres on PATH']);
+  if (natsUrl === '') missing.push(['JetStream suites', 'no TEST_NATS_URL, no nats-server on PATH']);
+  if (!canStart.postgres) missing.push(['Postgres fault tests', 'no postgres on PATH to start and kill']);
+  if (!canStart.nats) missing.push(['NATS fault tests', 'no nats-server on PATH to start and kill']);
+  if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
+    throw new Error(`REQUIRE_SERVICES=1, but: ${missing.map(([what, why]) => `${what}: ${why}`).join('; ')}`);
+  }
+  project.provide('postgresUrl', postgresUrl);
+  project.provide('natsUrl', natsUrl);
+  project.provide('canStart', canStart);
+  return async () => {
+    await postgres?.stop();
+    await nats?.stop();
+    if (missing.length === 0) return;
+    console.log('\nSkipped, because a real server is missing:');
+    for (const [what, why] of missing) console.log(`  ${what.padEnd(22)} ${why}`);
+  };
+}
