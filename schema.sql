@@ -200,6 +200,9 @@ CREATE TABLE IF NOT EXISTS notification_outbox (
   created_at timestamptz(3) NOT NULL DEFAULT now()
 );
 CREATE INDEX IF NOT EXISTS idx_notification_outbox_due ON notification_outbox (due_at);
+-- A room's topic jobs are sent one after another, in the order in which they were written.
+CREATE INDEX IF NOT EXISTS idx_notification_outbox_topic ON notification_outbox ((notification->>'roomId'), id)
+  WHERE notification->>'kind' <> 'push';
 
 -- Where the server stopped writing to a client's stream.
 CREATE TABLE IF NOT EXISTS stream_position (
