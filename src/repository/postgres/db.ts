@@ -6,6 +6,10 @@ export interface Rows<R> {
 
 /** Runs statements on one connection or on a pool. */
 export interface Sql {
+  /**
+   * Runs one statement with `params`, or, without `params`, any number of them. JSON goes in as text.
+   * A text that starts with a comment holding just a name (lower case, underscores) is prepared under that name.
+   */
   query<R = Record<string, unknown>>(text: string, params?: readonly unknown[]): Promise<Rows<R>>;
 }
 
