@@ -8,6 +8,9 @@ import {
 } from '../../gen/services/chat/v1/types_pb.ts';
 import type { Sql } from './db.ts';
 
+const LOAD = `/* load_messages */ SELECT ${messageColumns('$2::int')} FROM room_message m ${messageJoins('$2::int')}
+  WHERE m.id = ANY ($1::uuid[])`;
+
 /**
  * Messages by id, complete as the viewer sees them, in one statement; unknown ids are left out.
  * Without a viewer the view is neutral: every status is SENT. A deleted message is emptied (behaviour D65).
@@ -19,10 +22,7 @@ export async function loadMessages(
   viewerId: number | undefined,
 ): Promise<Map<string, MessageData>> {
   if (ids.length === 0) return new Map();
-  const { rows } = await sql.query<MessageRow>(
-    `SELECT ${messageColumns('$2::int')} FROM room_message m ${messageJoins('$2::int')} WHERE m.id = ANY ($1::uuid[])`,
-    [ids, viewerId ?? null],
-  );
+  const { rows } = await sql.query<MessageRow>(LOAD, [ids, viewerId ?? null]);
   return new Map(rows.map((row) => [row.id, toMessage(row)]));
 }
 
@@ -64,13 +64,13 @@ export function messageJoins(viewer: string): string {
 
 /**
  * Status of the message `m` for the viewer (behaviour 3.6), as a number: for its author READ when anybody else has read it,
- * for another member READ when he has. Needs the viewer's membership as `v`.
+ * for another member READ when he has. `position` is the viewer's own read position.
  */
-export function messageStatus(viewer: string): string {
+export function messageStatus(viewer: string, position = 'v.read_sequence'): string {
   return `CASE WHEN CASE WHEN m.sender_id = ${viewer} THEN m.sequence <= (
       SELECT w.read_sequence FROM room_member w WHERE w.room_id = m.room_id AND w.user_id <> m.sender_id
       ORDER BY w.read_sequence DESC LIMIT 1)
-    ELSE m.sequence <= v.read_sequence END THEN ${MessageStatus.READ} ELSE ${MessageStatus.SENT} END`;
+    ELSE m.sequence <= ${position} END THEN ${MessageStatus.READ} ELSE ${MessageStatus.SENT} END`;
 }
 
 /** A message from its row. Optional fields are set only when they are stored; a deleted message keeps only its frame. */

@@ -1,0 +1,228 @@
+import { create } from '@bufbuild/protobuf';
+import {
+  type MessageData,
+  MessageDataSchema,
+  type MessageStatus,
+  type Room,
+  type RoomParticipant,
+  RoomParticipantSchema,
+  RoomSchema,
+} from '../../gen/services/chat/v1/types_pb.ts';
+import type { Sql } from './db.ts';
+import { messageStatus } from './message-rows.ts';
+
+/** How many participants a room shows. */
+const SHOWN_PARTICIPANTS = 5;
+
+/**
+ * Columns of a {@link RoomRow} in light view for the room `r` as the member `me` sees it;
+ * `p` is his partner's membership and `pu` the partner.
+ */
+export const LIGHT_ROOM_COLUMNS = `r.id, r.name, r.description, r.image, r.encription_data, r.type, r.join_all_user,
+  r.send_message, r.add_member, r.edit_group, r.last_sequence, r.created_at, r.updated_at,
+  me.role, me.is_pinned, me.is_muted, me.is_partner_blocked, me.read_sequence,
+  p.user_id AS partner_id, pu.name AS partner_name, pu.phone AS partner_phone, pu.avatar AS partner_avatar,
+  p.role AS partner_role, p.is_partner_blocked AS blocked_by_partner, p.is_muted AS muted_by_partner`;
+
+/** The joins that {@link LIGHT_ROOM_COLUMNS} needs. The partner counts however he left: a p2p room without one is unusable. */
+export const ROOM_JOINS = `LEFT JOIN room_member p ON r.type = 'p2p' AND p.room_id = r.id
+    AND p.user_id = CASE WHEN r.p2p_low = me.user_id THEN r.p2p_high ELSE r.p2p_low END
+  LEFT JOIN "user" pu ON pu.id = p.user_id`;
+
+/** Whether the membership `me` of the room `r` lets its user see the room. */
+export const VISIBLE = 'me.removed_at IS NULL AND me.deleted_at IS NULL AND r.deleted_at IS NULL';
+
+const UNREAD_COLUMN = `CASE WHEN greatest(me.read_sequence, me.join_sequence) < r.last_sequence THEN (
+    SELECT count(*)::int FROM room_message n WHERE n.room_id = r.id AND n.deleted_at IS NULL
+      AND n.sequence > greatest(me.read_sequence, me.join_sequence) AND n.sender_id <> me.user_id
+  ) ELSE 0 END AS unread_count`;
+
+const LAST_MESSAGE_COLUMN = `(
+    SELECT json_build_object('id', m.id, 'sequence', m.sequence, 'sender_id', m.sender_id, 'sender_name', s.name,
+      'sender_phone', s.phone, 'sender_avatar', s.avatar, 'content', m.content, 'type', m.type, 'event', m.event,
+      'created_at', m.created_at, 'updated_at', m.updated_at, 'status', ${messageStatus('me.user_id', 'me.read_sequence')})
+    FROM (SELECT n.* FROM room_message n WHERE n.room_id = r.id AND n.deleted_at IS NULL
+      ORDER BY n.sequence DESC LIMIT 1) m JOIN "user" s ON s.id = m.sender_id
+  ) AS last_message`;
+
+/** Columns of a {@link RoomRow} in full view; participants are the first by name, or the most recent joiners. */
+export function fullRoomColumns(participants: 'by name' | 'most recent'): string {
+  const order = participants === 'by name' ? 'u.name, u.id' : 'x.created_at DESC, x.user_id';
+  return `${LIGHT_ROOM_COLUMNS}, ${UNREAD_COLUMN}, ${LAST_MESSAGE_COLUMN},
+    CASE WHEN r.type <> 'p2p' THEN (
+      SELECT json_agg(json_build_array(y.id, y.name, y.phone, y.avatar, y.role)) FROM (
+        SELECT u.id, u.name, u.phone, u.avatar, x.role FROM room_member x JOIN "user" u ON u.id = x.user_id
+        WHERE x.room_id = r.id AND x.removed_at IS NULL AND x.deleted_at IS NULL AND u.removed_at IS NULL
+        ORDER BY ${order} LIMIT ${SHOWN_PARTICIPANTS}) y
+    ) END AS participants`;
+}
+
+const LOAD_FULL = `/* load_full_room */ SELECT ${fullRoomColumns('by name')}
+  FROM room r JOIN room_member me ON me.room_id = r.id ${ROOM_JOINS}
+  WHERE r.id = $1::uuid AND me.user_id = $2::int AND ${VISIBLE} AND (r.type <> 'p2p' OR p.user_id IS NOT NULL)`;
+
+const LOAD_LIGHT = `/* load_light_rooms */ SELECT w.n, ${LIGHT_ROOM_COLUMNS}
+  FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS w (room_id, user_id, n)
+  JOIN room r ON r.id = w.room_id JOIN room_member me ON me.room_id = w.room_id AND me.user_id = w.user_id ${ROOM_JOINS}
+  WHERE ${VISIBLE} AND (r.type <> 'p2p' OR p.user_id IS NOT NULL)`;
+
+/** The room as the user sees it; undefined when he is not an active member, or when the room is deleted or lacks its partner. */
+export async function loadRoom(
+  sql: Sql,
+  userId: number,
+  roomId: string,
+  view: 'full' | 'light',
+): Promise<Room | undefined> {
+  if (view === 'light') return (await loadLightRooms(sql, [{ userId, roomId }]))[0];
+  const { rows } = await sql.query<FullRoomRow>(LOAD_FULL, [roomId, userId]);
+  return rows[0] === undefined ? undefined : toFullRoom(rows[0]);
+}
+
+/** Light views in one statement: one answer for each question, in order, as of {@link loadRoom}. */
+export async function loadLightRooms(
+  sql: Sql,
+  questions: readonly { readonly userId: number; readonly roomId: string }[],
+): Promise<(Room | undefined)[]> {
+  const { rows } = await sql.query<RoomRow & { readonly n: number }>(LOAD_LIGHT, [
+    questions.map(({ roomId }) => roomId),
+    questions.map(({ userId }) => userId),
+  ]);
+  const answers = new Array<Room | undefined>(questions.length).fill(undefined);
+  for (const row of rows) answers[row.n - 1] = toLightRoom(row);
+  return answers;
+}
+
+/** A room without participants, last message and unread count. */
+export function toLightRoom(row: RoomRow): Room {
+  const room = create(RoomSchema);
+  room.id = row.id;
+  room.name = row.name ?? '';
+  room.description = row.description ?? '';
+  room.photoUrl = row.image ?? '';
+  room.encryptionData = row.encription_data ?? '';
+  room.type = row.type;
+  room.role = row.role;
+  room.joinAllUser = row.join_all_user;
+  room.sendMessage = row.send_message;
+  room.addMember = row.add_member;
+  room.editGroup = row.edit_group;
+  room.createdAt = row.created_at.toISOString();
+  room.updatedAt = row.updated_at.toISOString();
+  room.isPartnerBlocked = row.is_partner_blocked;
+  room.isMuted = row.is_muted;
+  room.isPinned = row.is_pinned;
+  room.lastSequence = row.last_sequence;
+  room.readSequence = row.read_sequence;
+  if (row.partner_id !== null) {
+    const partner = toParticipant([
+      row.partner_id,
+      row.partner_name,
+      row.partner_phone,
+      row.partner_avatar,
+      row.partner_role ?? '',
+    ]);
+    partner.isPartnerBlocked = row.blocked_by_partner ?? false;
+    partner.isPartnerMuted = row.muted_by_partner ?? false;
+    room.partner = partner;
+    room.name = partner.name;
+    room.photoUrl = partner.avatar;
+  }
+  return room;
+}
+
+/** A room with everything that {@link fullRoomColumns} reads. */
+export function toFullRoom(row: FullRoomRow): Room {
+  const room = toLightRoom(row);
+  room.unreadCount = row.unread_count;
+  room.participants = (row.participants ?? []).map(toParticipant);
+  if (row.last_message !== null) {
+    room.lastMessage = toLastMessage(row.id, row.last_message);
+    room.lastMessageAt = room.lastMessage.createdAt;
+  }
+  return room;
+}
+
+/** A room's participant from its columns. */
+export function toParticipant([id, name, phone, avatar, role]: ParticipantJson): RoomParticipant {
+  const participant = create(RoomParticipantSchema);
+  participant.id = id;
+  participant.name = name ?? '';
+  participant.phone = phone ?? '';
+  participant.avatar = avatar ?? '';
+  participant.role = role;
+  return participant;
+}
+
+/** The preview of behaviour 3.4. */
+function toLastMessage(roomId: string, row: LastMessageJson): MessageData {
+  const message = create(MessageDataSchema);
+  message.id = row.id;
+  message.roomId = roomId;
+  message.sequence = row.sequence;
+  message.senderId = row.sender_id;
+  message.senderName = row.sender_name ?? '';
+  message.senderPhone = row.sender_phone ?? '';
+  message.senderAvatar = row.sender_avatar ?? '';
+  message.content = row.content ?? '';
+  message.type = row.type;
+  if (row.event !== null) message.event = row.event;
+  message.createdAt = new Date(row.created_at).toISOString();
+  message.updatedAt = new Date(row.updated_at).toISOString();
+  message.status = row.status;
+  return message;
+}
+
+/** What a statement with {@link LIGHT_ROOM_COLUMNS} answers. */
+export interface RoomRow {
+  readonly id: string;
+  readonly name: string | null;
+  readonly description: string | null;
+  readonly image: string | null;
+  readonly encription_data: string | null;
+  readonly type: string;
+  readonly join_all_user: boolean;
+  readonly send_message: boolean;
+  readonly add_member: boolean;
+  readonly edit_group: boolean;
+  readonly last_sequence: number;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly role: string;
+  readonly is_pinned: boolean;
+  readonly is_muted: boolean;
+  readonly is_partner_blocked: boolean;
+  readonly read_sequence: number;
+  readonly partner_id: number | null;
+  readonly partner_name: string | null;
+  readonly partner_phone: string | null;
+  readonly partner_avatar: string | null;
+  readonly partner_role: string | null;
+  readonly blocked_by_partner: boolean | null;
+  readonly muted_by_partner: boolean | null;
+}
+
+/** What a statement with {@link fullRoomColumns} answers. */
+export interface FullRoomRow extends RoomRow {
+  readonly unread_count: number;
+  readonly last_message: LastMessageJson | null;
+  readonly participants: readonly ParticipantJson[] | null;
+}
+
+/** User id, name, phone, avatar, role. */
+type ParticipantJson = readonly [number, string | null, string | null, string | null, string];
+
+/** Times are ISO text. */
+interface LastMessageJson {
+  readonly id: string;
+  readonly sequence: number;
+  readonly sender_id: number;
+  readonly sender_name: string | null;
+  readonly sender_phone: string | null;
+  readonly sender_avatar: string | null;
+  readonly content: string | null;
+  readonly type: string;
+  readonly event: string | null;
+  readonly created_at: string;
+  readonly updated_at: string;
+  readonly status: MessageStatus;
+}
