@@ -2,6 +2,8 @@ import type { User } from '../gen/services/users/v1/types_pb.ts';
 
 /** The users of the host application, always in Postgres. */
 export interface UsersRepository {
+  /** True when no user was ever stored, removed ones included. */
+  isEmpty(): Promise<boolean>;
   /**
    * Inserts or replaces users by id, all or none; a removed user comes back.
    * Throws `invalid_request_data` when a phone belongs to another user.
