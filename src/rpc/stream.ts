@@ -1,0 +1,51 @@
+import { createHash } from 'node:crypto';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { Caller } from '../auth/caller.ts';
+import { ChatError } from '../chat/errors.ts';
+import { uuid } from '../chat/validation.ts';
+import type { ChatService } from '../gen/services/chat/v1/service_pb.ts';
+import type { MessageEvent, StreamMessagesRequest } from '../gen/services/chat/v1/types_pb.ts';
+import type { StreamRequest } from '../streams/streams.ts';
+import { callerOf } from './context.ts';
+import type { RpcDeps } from './deps.ts';
+
+const SAFE_CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** The event stream. */
+export function streamRoutes({ streams }: RpcDeps): Pick<ServiceImpl<typeof ChatService>, 'streamMessages'> {
+  return {
+    async *streamMessages(
+      request: StreamMessagesRequest,
+      context: HandlerContext,
+    ): AsyncGenerator<MessageEvent> {
+      const order = streamRequest(callerOf(context), request);
+      // The signal, not the generator's end, releases what the stream holds: a cancelled call may never resume the generator.
+      for await (const batch of streams.open(order, context.signal)) {
+        for (const { event } of batch) yield event;
+      }
+    },
+  };
+}
+
+/**
+ * What to stream to whom. Refuses a caller without an explicit client id (`client_id_needed`) and a malformed room id;
+ * an empty room id or cursor is none.
+ */
+export function streamRequest(caller: Caller, request: StreamMessagesRequest): StreamRequest {
+  const { clientId, platform } = caller.client;
+  if (clientId === undefined || clientId === '') throw new ChatError('client_id_needed');
+  return {
+    userId: caller.userId,
+    clientId: safeClientId(clientId),
+    expiresAt: caller.expiresAt,
+    platform,
+    ...(request.roomId ? { roomId: uuid(request.roomId) } : {}),
+    ...(request.cursor ? { cursor: request.cursor } : {}),
+  };
+}
+
+/** The id itself when every part of the system can carry it as a name, else a hash of it. */
+export function safeClientId(clientId: string): string {
+  if (SAFE_CLIENT_ID.test(clientId)) return clientId;
+  return createHash('sha256').update(clientId).digest('base64url');
+}
