@@ -20,6 +20,14 @@ export function exerciseUsersRepository(name: string, open: () => Promise<UsersF
     });
     afterAll(async () => await fixture?.close());
 
+    it('is empty until the first user is stored, who may be removed again', async () => {
+      expect(await users.isEmpty()).toBe(true);
+      await users.upsertUsers([user({ id: 1, name: 'First' })]);
+      expect(await users.isEmpty()).toBe(false);
+      await users.removeUsers([1]);
+      expect(await users.isEmpty()).toBe(false);
+    });
+
     it('inserts users and answers them by id, without what they lack', async () => {
       const ana = user({
         id: 11,

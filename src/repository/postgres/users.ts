@@ -12,6 +12,15 @@ export function createPostgresUsersRepository(db: Db): UsersRepository {
     async (questions: readonly (readonly number[])[]) => await findActive(db, questions),
   );
   return {
+    isEmpty: () =>
+      guarded(async () => {
+        const { rows } = await db.query<{ empty: boolean }>(
+          'SELECT NOT EXISTS (SELECT FROM "user") AS empty',
+          [],
+        );
+        return rows[0]?.empty === true;
+      }),
+
     upsertUsers: (users) => guarded(() => upsertUsers(db, users)),
 
     getUsers: (ids) =>
