@@ -1,6 +1,7 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { syncScope } from '../../src/chat/sync.ts';
-import { SyncStrategy } from '../../src/gen/services/chat/v1/types_pb.ts';
+import { InitialSyncRequestSchema, SyncStrategy } from '../../src/gen/services/chat/v1/types_pb.ts';
 import { expectRefusal } from './states.ts';
 
 const NOW = new Date('2024-05-31T00:00:00.000Z');
@@ -34,13 +35,14 @@ describe('what a strategy asks for', () => {
   });
 
   test('a negative number and an unknown strategy are refused', () => {
-    const refuses = (syncStrategy: number, messagesPerRoom: number): void =>
+    const refuses = (request: Uint8Array): void =>
       expectRefusal(
-        () => syncScope({ syncStrategy, messagesPerRoom }, undefined, NOW),
+        () => syncScope(fromBinary(InitialSyncRequestSchema, request), undefined, NOW),
         'invalid_request_data',
       );
-    refuses(SyncStrategy.FULL, -1);
-    refuses(5, 0);
-    refuses(-1, 0);
+    const negative = create(InitialSyncRequestSchema, { messagesPerRoom: -1 });
+    refuses(toBinary(InitialSyncRequestSchema, negative));
+    // sync_strategy: 5
+    refuses(Uint8Array.of(0x10, 5));
   });
 });
