@@ -1,4 +1,35 @@
-import type pino from 'pino';
+import pino from 'pino';
+import pretty from 'pino-pretty';
 
 /** The logger that is handed down; never imported as a global. */
 export type Logger = pino.Logger;
+
+/** Whatever might slip into a log line and must not be read there. */
+const SECRET_FIELDS = [
+  'authorization',
+  'cookie',
+  'token',
+  'secret',
+  'password',
+  'content',
+  'contentDecrypted',
+];
+
+/**
+ * One JSON object a line on stdout; readable text when a person watches (a terminal, not in production).
+ * Secrets and message content are replaced, at the top and up to two levels down.
+ */
+export function createLogger(
+  options: { readonly level: string; readonly production: boolean },
+  out: NodeJS.WriteStream = process.stdout,
+): Logger {
+  const paths = SECRET_FIELDS.flatMap((name) => [name, `*.${name}`, `*.*.${name}`]);
+  const settings: pino.LoggerOptions = {
+    level: options.level,
+    redact: { paths, censor: '[hidden]' },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  };
+  if (!out.isTTY || options.production) return pino(settings, out);
+  return pino(settings, pretty({ destination: out, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }));
+}

@@ -1,0 +1,70 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { Code, ConnectError, type ConnectRouter, createConnectRouter } from '@connectrpc/connect';
+import {
+  compressionGzip,
+  universalRequestFromNodeRequest,
+  universalResponseToNodeResponse,
+} from '@connectrpc/connect-node';
+import type { Logger } from '../logger.ts';
+import { type CallsDeps, createCallsInterceptor } from './interceptors/calls.ts';
+import { createGate, type GateDeps } from './interceptors/gate.ts';
+
+/** What the adapter needs. */
+export interface AdapterDeps extends GateDeps, CallsDeps {
+  /** Registers every service. */
+  readonly routes: (router: ConnectRouter) => void;
+  /** Of one request message, after decompression. */
+  readonly maxRequestBytes: number;
+}
+
+/** Serves one request of a known procedure path. */
+export type RpcHandler = (
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+) => void;
+
+/**
+ * The RPCs by procedure path, each speaking Connect, gRPC and gRPC-Web in binary and JSON, with gzip.
+ * Built on the router and not on connect-node's own adapter: that one prints every lost client to the console, and a request
+ * whose authority is no URL (an odd Host header) makes it throw where nobody catches.
+ */
+export function createRpcHandlers(deps: AdapterDeps): ReadonlyMap<string, RpcHandler> {
+  const router = createConnectRouter({
+    // Brotli is left out: Node's default quality costs milliseconds a kilobyte.
+    acceptCompression: [compressionGzip],
+    readMaxBytes: deps.maxRequestBytes,
+    jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: true },
+    requestGate: createGate(deps),
+    interceptors: [createCallsInterceptor(deps)],
+  });
+  deps.routes(router);
+  return new Map(
+    router.handlers.map((handler) => {
+      const serve: RpcHandler = (request, response) => {
+        run(handler, request, response).catch((error: unknown) => failed(error, response, deps.logger));
+      };
+      return [handler.requestPath, serve];
+    }),
+  );
+}
+
+async function run(
+  handler: ConnectRouter['handlers'][number],
+  request: IncomingMessage | Http2ServerRequest,
+  response: ServerResponse | Http2ServerResponse,
+): Promise<void> {
+  const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
+  await universalResponseToNodeResponse(await handler(universal), response);
+}
+
+/** Reached when no answer could be made or written: usually the client is gone. */
+function failed(error: unknown, response: ServerResponse | Http2ServerResponse, logger: Logger): void {
+  const isGone = ConnectError.from(error).code === Code.Aborted || response.destroyed;
+  if (!isGone) logger.warn({ err: error }, 'request could not be answered');
+  if (response.headersSent || response.destroyed) response.destroy();
+  else {
+    response.statusCode = 400;
+    response.end();
+  }
+}

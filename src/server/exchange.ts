@@ -1,0 +1,42 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+
+/** A request over HTTP/1.1 or HTTP/2. */
+export type HttpRequest = IncomingMessage | Http2ServerRequest;
+/** Its response. */
+export type HttpResponse = ServerResponse | Http2ServerResponse;
+/** Serves one request; must not throw. */
+export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
+
+/** Answers a short text, or only its headers to HEAD. */
+export function answerText(request: HttpRequest, response: HttpResponse, status: number, text: string): void {
+  answer(request, response, status, 'text/plain; charset=utf-8', text);
+}
+
+/** Answers a JSON value, or only its headers to HEAD. */
+export function answerJson(
+  request: HttpRequest,
+  response: HttpResponse,
+  status: number,
+  value: object,
+): void {
+  answer(request, response, status, 'application/json', JSON.stringify(value));
+}
+
+function answer(
+  request: HttpRequest,
+  response: HttpResponse,
+  status: number,
+  type: string,
+  body: string,
+): void {
+  const bytes = Buffer.from(body);
+  response.statusCode = status;
+  response.setHeader('content-type', type);
+  response.setHeader('content-length', bytes.length);
+  response.setHeader('cache-control', 'no-store');
+  // Nothing here is a page: nobody may frame it, nothing in it may run.
+  response.setHeader('content-security-policy', "default-src 'none'; frame-ancestors 'none'");
+  if (request.method === 'HEAD') response.end();
+  else response.end(bytes);
+}
