@@ -27,6 +27,8 @@ CREATE TABLE IF NOT EXISTS "user" (
   removed_at timestamptz(3),
   deleted_at timestamptz(3)
 );
+-- Members of a large room by name.
+CREATE INDEX IF NOT EXISTS idx_user_name ON "user" (name, id);
 
 CREATE TABLE IF NOT EXISTS room (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
@@ -85,6 +87,8 @@ CREATE INDEX IF NOT EXISTS idx_room_member_removed ON room_member (removed_at);
 CREATE INDEX IF NOT EXISTS idx_room_member_active ON room_member (user_id, room_id) WHERE removed_at IS NULL AND deleted_at IS NULL;
 -- The two furthest readers of a room decide whether a message is READ for its author.
 CREATE INDEX IF NOT EXISTS idx_room_member_read ON room_member (room_id, read_sequence DESC);
+-- The most recent joiners of a room.
+CREATE INDEX IF NOT EXISTS idx_room_member_joined ON room_member (room_id, created_at DESC, user_id) WHERE removed_at IS NULL AND deleted_at IS NULL;
 
 -- The times at which a member's read position moved: who read a message, and when, is derived from them.
 CREATE TABLE IF NOT EXISTS room_read_position (
@@ -132,6 +136,8 @@ CREATE UNIQUE INDEX IF NOT EXISTS uq_room_message_sequence ON room_message (room
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_message_sender_message_id ON room_message (sender_id, sender_message_id) WHERE sender_message_id IS NOT NULL;
 -- Unread counts and last messages without touching deleted rows.
 CREATE INDEX IF NOT EXISTS idx_room_message_visible ON room_message (room_id, sequence) INCLUDE (sender_id) WHERE deleted_at IS NULL;
+-- How many messages a history holds: sequences have no gaps, so the deleted ones alone are counted.
+CREATE INDEX IF NOT EXISTS idx_room_message_deleted ON room_message (room_id, sequence) WHERE deleted_at IS NOT NULL;
 -- Date filters and sync.
 CREATE INDEX IF NOT EXISTS idx_room_message_updated ON room_message (room_id, updated_at);
 
@@ -214,5 +220,142 @@ CREATE TABLE IF NOT EXISTS stream_position (
   PRIMARY KEY (user_id, client_id)
 );
 CREATE INDEX IF NOT EXISTS idx_stream_position_updated ON stream_position (updated_at);
+
+-- Stores a group of sent messages: sequences, mentions, outbox and push jobs included, in one round trip.
+-- One row is answered for each input row: 'stored', 'duplicate' (the sender used that sender_message_id before: message_id and
+-- the rest are those of the first message) or 'refused' (the sender is not an active member of an undeleted room).
+-- `rooms`: the rooms of the input. `key_senders`, `keys`: sender and sender_message_id of the rows that have one;
+-- the caller sees to it that no pair is there twice.
+CREATE OR REPLACE FUNCTION chat_save_messages(input json, rooms uuid[], key_senders int[], keys text[])
+  RETURNS TABLE (
+    ord int, outcome text, message_id uuid, sequence bigint, created_at timestamptz,
+    sender_name text, sender_phone text, sender_avatar text, contact_id int
+  )
+  LANGUAGE plpgsql
+  -- A plan that was made while the tables were small must not scan them when they are large.
+  SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+AS $$
+#variable_conflict use_column
+DECLARE
+  stored_at timestamptz(3);
+BEGIN
+  -- The same message, sent twice at once through two instances: the second waits here and then finds the first.
+  IF cardinality(keys) > 0 THEN
+    PERFORM pg_advisory_xact_lock(k.sender, k.hash)
+      FROM (SELECT DISTINCT u.sender, hashtext(u.key) AS hash FROM unnest(key_senders, keys) AS u (sender, key) ORDER BY 1, 2) AS k;
+  END IF;
+  -- Everything that numbers messages or events, or changes members, holds its room; in the order of ids nobody waits in a circle.
+  PERFORM 1 FROM room WHERE room.id = ANY (rooms) ORDER BY room.id FOR NO KEY UPDATE;
+  -- Not now(): the transaction may have begun before the message that precedes this one.
+  stored_at := date_trunc('milliseconds', clock_timestamp());
+
+  RETURN QUERY
+  WITH item AS MATERIALIZED (
+    SELECT * FROM json_to_recordset(input) AS i (
+      ord int, id uuid, room_id uuid, sender_id int, content text, content_decrypted text, lifetime text, origin text,
+      reply_id uuid, forward_id uuid, forward_sender int, mentions json, location_name text,
+      location_latitude double precision, location_longitude double precision, contact_name text, contact_phone text,
+      file text, event text, sender_message_id text, push boolean, client json
+    )
+  ), known AS MATERIALIZED (
+    SELECT item.ord, m.id, m.sequence
+    FROM item JOIN room_message m ON m.sender_id = item.sender_id AND m.sender_message_id = item.sender_message_id
+    WHERE item.sender_message_id IS NOT NULL
+  ), fresh AS MATERIALIZED (
+    SELECT item.*, u.name, u.phone, u.avatar,
+      CASE WHEN item.contact_phone IS NOT NULL THEN (
+        SELECT c.id FROM "user" c WHERE c.phone = item.contact_phone AND c.removed_at IS NULL AND c.deleted_at IS NULL
+      ) END AS contact_id,
+      r.last_sequence + row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) AS sequence,
+      r.last_event + 2 * row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) - 1 AS room_event
+    FROM item
+    JOIN room r ON r.id = item.room_id AND r.deleted_at IS NULL
+    JOIN room_member m ON m.room_id = item.room_id AND m.user_id = item.sender_id
+      AND m.removed_at IS NULL AND m.deleted_at IS NULL
+    JOIN "user" u ON u.id = item.sender_id
+    WHERE NOT EXISTS (SELECT FROM known WHERE known.ord = item.ord)
+  ), numbered AS (
+    UPDATE room SET last_sequence = room.last_sequence + n.sent, last_event = room.last_event + 2 * n.sent,
+      "lastMessageAt" = stored_at
+    FROM (SELECT fresh.room_id, count(*) AS sent FROM fresh GROUP BY fresh.room_id) AS n
+    WHERE room.id = n.room_id
+  ), message AS (
+    INSERT INTO room_message (
+      id, room_id, sequence, sender_id, content, content_decrypted, lifetime, origin, replied_message_id,
+      forwarded_message_id, forwarded_message_original_sender, location_name, location_latitude, location_longitude,
+      contact_id, contact_name, contact_phone, file, event, sender_message_id, created_at, updated_at
+    )
+    SELECT f.id, f.room_id, f.sequence, f.sender_id, f.content, f.content_decrypted, f.lifetime, f.origin, f.reply_id,
+      f.forward_id, f.forward_sender, f.location_name, f.location_latitude, f.location_longitude,
+      f.contact_id, f.contact_name, f.contact_phone, f.file, f.event, f.sender_message_id, stored_at, stored_at
+    FROM fresh f
+  ), mention AS (
+    INSERT INTO room_message_tag (message_id, user_id, tag, created_at)
+    SELECT f.id, t.user_id, t.tag, stored_at
+    FROM fresh f CROSS JOIN LATERAL json_to_recordset(f.mentions) AS t (user_id int, tag text)
+    WHERE f.mentions IS NOT NULL
+    ON CONFLICT DO NOTHING
+  ), announced AS (
+    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, message_id, created_at)
+    SELECT gen_random_uuid(), 'CHAT_EVENTS.' || f.room_id, f.room_id, f.room_event, f.sender_id, f.id, stored_at
+    FROM fresh f ORDER BY f.ord
+  ), pushed AS (
+    INSERT INTO notification_outbox (notification, client, due_at, created_at)
+    SELECT json_build_object('kind', 'push', 'roomId', f.room_id, 'messageId', f.id, 'senderId', f.sender_id),
+      f.client, stored_at, stored_at
+    FROM fresh f WHERE f.push ORDER BY f.ord
+  )
+  SELECT f.ord, 'stored', f.id, f.sequence, stored_at::timestamptz, f.name, f.phone, f.avatar, f.contact_id FROM fresh f
+  UNION ALL
+  SELECT k.ord, 'duplicate', k.id, k.sequence, NULL, NULL, NULL, NULL, NULL FROM known k
+  UNION ALL
+  SELECT i.ord, 'refused', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM item i
+  WHERE NOT EXISTS (SELECT FROM known WHERE known.ord = i.ord) AND NOT EXISTS (SELECT FROM fresh WHERE fresh.ord = i.ord);
+END
+$$;
+
+-- Moves a member's read position and announces it, in one round trip. `payloads` are the events, without their numbers.
+-- Answers how many undeleted messages by others became read; NULL when the user is not an active member of the undeleted room
+-- or one of `messages` is not an undeleted message of it.
+CREATE OR REPLACE FUNCTION chat_mark_read(
+  in_room uuid, reader int, messages uuid[], position_to bigint, event_ids uuid[], payloads bytea[]
+) RETURNS bigint
+  LANGUAGE plpgsql
+  SET enable_seqscan = off
+AS $$
+DECLARE
+  marked_at timestamptz(3);
+  first_event bigint;
+  old_position bigint;
+  joined bigint;
+BEGIN
+  SELECT last_event + 1 INTO first_event FROM room WHERE id = in_room AND deleted_at IS NULL FOR NO KEY UPDATE;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  SELECT read_sequence, join_sequence INTO old_position, joined FROM room_member
+    WHERE room_id = in_room AND user_id = reader AND removed_at IS NULL AND deleted_at IS NULL;
+  IF NOT FOUND THEN RETURN NULL; END IF;
+  IF cardinality(messages) <> (
+    SELECT count(*) FROM room_message WHERE id = ANY (messages) AND room_id = in_room AND deleted_at IS NULL
+  ) THEN RETURN NULL; END IF;
+  marked_at := date_trunc('milliseconds', clock_timestamp());
+
+  IF position_to > old_position THEN
+    UPDATE room_member SET read_sequence = position_to WHERE room_id = in_room AND user_id = reader;
+    INSERT INTO room_read_position (room_id, user_id, sequence, read_at) VALUES (in_room, reader, position_to, marked_at)
+      ON CONFLICT DO NOTHING;
+  END IF;
+  IF cardinality(event_ids) > 0 THEN
+    UPDATE room SET last_event = last_event + cardinality(event_ids) WHERE id = in_room;
+    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, created_at)
+      SELECT e.event_id, 'CHAT_EVENTS.' || in_room, in_room, first_event + e.n - 1, reader, e.payload, marked_at
+      FROM unnest(event_ids, payloads) WITH ORDINALITY AS e (event_id, payload, n) ORDER BY e.n;
+  END IF;
+  RETURN (
+    SELECT count(*) FROM room_message
+    WHERE room_id = in_room AND sequence > greatest(old_position, joined) AND sequence <= position_to
+      AND sender_id <> reader AND deleted_at IS NULL
+  );
+END
+$$;
 
 INSERT INTO chat_schema (version) VALUES (1) ON CONFLICT DO NOTHING;

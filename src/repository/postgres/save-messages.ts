@@ -1,0 +1,154 @@
+import { create } from '@bufbuild/protobuf';
+import { ChatError, notFound } from '../../chat/errors.ts';
+import { type MessageData, MessageDataSchema, MessageStatus } from '../../gen/services/chat/v1/types_pb.ts';
+import type { NewMessage } from '../rooms-repository.ts';
+import type { CommitSignal } from './commit-signal.ts';
+import type { Db } from './db.ts';
+import { GroupCommit } from './group-commit.ts';
+import { loadMessages } from './message-rows.ts';
+import { createReadBatch } from './read-batch.ts';
+
+/** What a stored or repeated send answers. */
+export interface SavedMessage {
+  readonly message: MessageData;
+  readonly stored: boolean;
+}
+
+/**
+ * The write of sent messages: concurrent calls of the process share a transaction, see {@link GroupCommit},
+ * and chat_save_messages in schema.sql, which decides everything under the rooms' locks.
+ */
+export function createSaveMessage(deps: {
+  readonly db: Db;
+  readonly events: CommitSignal;
+  readonly notifications: CommitSignal;
+}): (message: NewMessage) => Promise<SavedMessage> {
+  const { db, events, notifications } = deps;
+  const group = new GroupCommit<NewMessage, SavedRow>({
+    key: ({ sender, senderMessageId }) =>
+      senderMessageId === undefined ? undefined : `${sender.userId}:${senderMessageId}`,
+    async write(messages) {
+      const rows = await saveGroup(db, messages);
+      const stored = messages.filter((_, index) => rows[index]?.outcome === 'stored');
+      if (stored.length > 0) events.notify();
+      if (stored.some(({ push }) => push)) notifications.notify();
+      return rows;
+    },
+  });
+  const loadFresh = createReadBatch(async (ids: readonly string[]) => {
+    const messages = await loadMessages(db, ids, undefined);
+    return ids.map((id) => messages.get(id));
+  });
+
+  return async (message) => {
+    const row = await group.add(message);
+    if (row.outcome === 'refused') throw notFound();
+    if (row.outcome === 'duplicate') {
+      const first = (await loadMessages(db, [row.message_id], message.sender.userId)).get(row.message_id);
+      return { message: known(first), stored: false };
+    }
+    // What hangs on other rows is rare, and only they know it.
+    const plain =
+      message.replyId === undefined && message.forward === undefined && message.mentions.length === 0;
+    return { message: plain ? toStored(message, row) : known(await loadFresh(row.message_id)), stored: true };
+  };
+}
+
+async function saveGroup(db: Db, messages: readonly NewMessage[]): Promise<SavedRow[]> {
+  const keyed = messages.filter(({ senderMessageId }) => senderMessageId !== undefined);
+  const { rows } = await db.query<SavedRow>(SAVE, [
+    JSON.stringify(messages.map(toInput)),
+    [...new Set(messages.map(({ roomId }) => roomId))],
+    keyed.map(({ sender }) => sender.userId),
+    keyed.map(({ senderMessageId }) => senderMessageId),
+  ]);
+  const answers: SavedRow[] = [];
+  for (const row of rows) answers[row.ord] = row;
+  return answers;
+}
+
+const SAVE =
+  '/* save_messages */ SELECT * FROM chat_save_messages($1::json, $2::uuid[], $3::int[], $4::text[])';
+
+/** The columns of the function's input; what is left out is NULL. */
+function toInput(message: NewMessage, ord: number): Record<string, unknown> {
+  return {
+    ord,
+    id: message.id,
+    room_id: message.roomId,
+    sender_id: message.sender.userId,
+    content: message.content,
+    content_decrypted: message.contentDecrypted,
+    lifetime: message.lifetime,
+    origin: message.origin,
+    reply_id: message.replyId,
+    forward_id: message.forward?.messageId,
+    forward_sender: message.forward?.senderId,
+    mentions:
+      message.mentions.length === 0
+        ? undefined
+        : message.mentions.map(({ userId, tag }) => ({ user_id: userId, tag })),
+    location_name: message.locationName,
+    location_latitude: message.locationLatitude,
+    location_longitude: message.locationLongitude,
+    contact_name: message.contactName,
+    contact_phone: message.contactPhone,
+    file: message.file,
+    event: message.event,
+    sender_message_id: message.senderMessageId,
+    push: message.push,
+    client: message.push ? message.sender.client : undefined,
+  };
+}
+
+/** The message as its author sees it, from what was written: the same as reading it back. */
+function toStored(message: NewMessage, row: StoredRow): MessageData {
+  const data = create(MessageDataSchema);
+  data.id = row.message_id;
+  data.roomId = message.roomId;
+  data.sequence = row.sequence;
+  data.senderId = message.sender.userId;
+  data.senderName = row.sender_name ?? '';
+  data.senderPhone = row.sender_phone ?? '';
+  data.senderAvatar = row.sender_avatar ?? '';
+  data.content = message.content;
+  data.status = MessageStatus.SENT;
+  data.createdAt = row.created_at.toISOString();
+  data.updatedAt = data.createdAt;
+  data.type = 'user_message';
+  data.lifetime = message.lifetime;
+  data.origin = message.origin;
+  if (message.locationName !== undefined) data.locationName = message.locationName;
+  if (message.locationLatitude !== undefined) data.locationLatitude = message.locationLatitude;
+  if (message.locationLongitude !== undefined) data.locationLongitude = message.locationLongitude;
+  if (row.contact_id !== null) data.contactId = String(row.contact_id);
+  if (message.contactName !== undefined) data.contactName = message.contactName;
+  if (message.contactPhone !== undefined) data.contactPhone = message.contactPhone;
+  if (message.file !== undefined) data.file = message.file;
+  if (message.event !== undefined) data.event = message.event;
+  if (message.senderMessageId !== undefined) data.senderMessageId = message.senderMessageId;
+  return data;
+}
+
+/** A message that was just seen can only be missing when its room was erased by hand. */
+function known(message: MessageData | undefined): MessageData {
+  if (message === undefined) throw new ChatError('not_found');
+  return message;
+}
+
+interface StoredRow {
+  readonly ord: number;
+  readonly outcome: 'stored';
+  readonly message_id: string;
+  readonly sequence: number;
+  readonly created_at: Date;
+  readonly sender_name: string | null;
+  readonly sender_phone: string | null;
+  readonly sender_avatar: string | null;
+  readonly contact_id: number | null;
+}
+
+type SavedRow =
+  | StoredRow
+  | { readonly ord: number; readonly outcome: 'duplicate'; readonly message_id: string }
+  | { readonly ord: number; readonly outcome: 'refused' };
