@@ -21,8 +21,8 @@ export type OpenRoomsRepository = () => Promise<RoomsRepositoryFixture>;
 export interface TestUser {
   readonly id: number;
   readonly name: string;
-  readonly phone?: string;
-  readonly avatar?: string;
+  readonly phone?: string | undefined;
+  readonly avatar?: string | undefined;
   /** Removed from the host application. */
   readonly removed?: boolean;
 }
