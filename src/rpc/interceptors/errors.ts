@@ -3,11 +3,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { ChatError, type Reason } from '../../chat/errors.ts';
 
-/** Reasons that only the front door gives. */
-export type FrontReason = Reason | 'shutting_down';
-
 /** Connect code of every reason (behaviour 1.1.3). */
-const CODES: Readonly<Record<FrontReason, Code>> = {
+const CODES: Readonly<Record<Reason, Code>> = {
   invalid_token: Code.Unauthenticated,
   token_expired: Code.Unauthenticated,
   invalid_request_data: Code.InvalidArgument,
@@ -31,7 +28,7 @@ export interface ErrorOrigin {
 }
 
 /** The answer to a client for a reason, with the inherited detail. */
-export function refusal(reason: FrontReason, origin: ErrorOrigin, cause?: unknown): ConnectError {
+export function refusal(reason: Reason, origin: ErrorOrigin, cause?: unknown): ConnectError {
   return withDetail(new ConnectError(reason, CODES[reason], undefined, undefined, cause), origin);
 }
 
@@ -66,7 +63,7 @@ export function translateFrameworkError(
   withDetail(error, origin);
 }
 
-function rewrite(error: ConnectError, code: Code, rawMessage: FrontReason): void {
+function rewrite(error: ConnectError, code: Code, rawMessage: Reason): void {
   Object.assign(error, { code, rawMessage, message: rawMessage });
 }
 
