@@ -146,13 +146,15 @@ class OutboxDispatcher implements Dispatcher {
     let inherited = INHERITED_BATCHES;
     for (let backoffMs = FIRST_BACKOFF_MS; !end.aborted; ) {
       this.#woken = false;
+      // Only a look that began after the stop shows that nothing is left.
+      const stopping = this.#stopping.signal.aborted;
       const moved = await this.#moveBatch(inherited > 0, end);
       if (moved !== undefined && moved.left === 0) {
         inherited -= 1;
         backoffMs = FIRST_BACKOFF_MS;
         this.#recover();
-        if (this.#stopping.signal.aborted && moved.removed === 0) return;
-        if (moved.removed < batch && !this.#stopping.signal.aborted) await this.#idle(pollMs, end);
+        if (stopping && moved.removed === 0) return;
+        if (moved.removed < batch) await this.#idle(pollMs, end);
       } else if (moved === undefined || moved.removed === 0) {
         await pause(backoffMs * (0.5 + Math.random() / 2), end);
         backoffMs = Math.min(LAST_BACKOFF_MS, backoffMs * 2);
