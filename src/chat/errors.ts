@@ -11,6 +11,7 @@ export type Reason =
   | 'stream_replaced'
   | 'stream_overflow'
   | 'overloaded'
+  | 'shutting_down'
   | 'internal_server_error';
 
 /**

@@ -1,0 +1,132 @@
+import type { Broker, BrokerState, StoredMessage } from '../events/broker.ts';
+import { roomSubject } from '../events/subjects.ts';
+import type { Logger } from '../logger.ts';
+import type { StreamPosition } from './ports.ts';
+import { RoomOrder, type Succession } from './room-order.ts';
+import { type ResyncReason, readStored, type StreamEvent } from './stream-event.ts';
+
+/** What the feed hands on, in the order of the history, one call at a time. */
+export interface FeedListener {
+  /** The feed stands at its first position. */
+  starts(): void;
+  /** The next event; `number` is new in its room. */
+  event(event: StreamEvent): void;
+  /** Events of the room before the next one are missing. */
+  gap(roomId: string): void;
+  /** Everything up to the feed's position was handed on. */
+  batchEnd(): void;
+  /** The history does not continue; the feed stands at another position. */
+  reset(reason: ResyncReason): void;
+}
+
+/**
+ * The live history of the whole service, read once per instance.
+ *
+ * Invariants:
+ * - Each message is decoded once; what can't be decoded is logged and dropped, but its number counts as seen.
+ * - An event number of a room is handed on at most once, in rising order; a hole is reported before the event that shows it.
+ * - `position` names the last message that was looked at. It is moved before the listener hears of the message.
+ */
+export class Feed {
+  readonly #listener: FeedListener;
+  readonly #logger: Logger;
+  readonly #order = new RoomOrder();
+  #position: StreamPosition | undefined;
+  #early: StoredMessage[] = [];
+  #stopped = false;
+
+  constructor(listener: FeedListener, logger: Logger) {
+    this.#listener = listener;
+    this.#logger = logger;
+  }
+
+  /** Follows the broker from now on. Rejects when the broker can't be followed. */
+  async start(broker: Broker): Promise<void> {
+    const state = await broker.follow({
+      messages: (batch) => this.#messages(batch),
+      reset: (to) => this.#reset(to),
+    });
+    if (this.#position === undefined) {
+      this.#position = toPosition(state);
+      this.#listener.starts();
+    }
+    const early = this.#early;
+    this.#early = [];
+    this.#messages(early);
+  }
+
+  /** Hands on nothing any more. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Where the feed stands; undefined before it was started. */
+  get position(): StreamPosition | undefined {
+    return this.#position;
+  }
+
+  #messages(batch: readonly StoredMessage[]): void {
+    if (this.#stopped || batch.length === 0) return;
+    if (this.#position === undefined) {
+      // Nothing can be told before the broker has said which history this is.
+      this.#early.push(...batch);
+      return;
+    }
+    const { epoch } = this.#position;
+    for (const message of batch) {
+      this.#position = { epoch, sequence: message.sequence };
+      this.#message(epoch, message);
+    }
+    this.#listener.batchEnd();
+  }
+
+  #message(epoch: string, message: StoredMessage): void {
+    const event = readStored(epoch, message);
+    if (event === undefined) {
+      this.#logger.warn(
+        { subject: message.subject, sequence: message.sequence },
+        'dropped an event that is not ours',
+      );
+    }
+    const succession = follow(this.#order, message, event);
+    if (succession === 'repeat') return;
+    const roomId = roomOf(message.subject);
+    if (succession === 'gap' && roomId !== undefined) {
+      this.#logger.error(
+        { roomId, roomEvent: message.roomEvent },
+        'events of a room are missing in the live feed',
+      );
+      this.#listener.gap(roomId);
+    }
+    if (event !== undefined) this.#listener.event(event);
+  }
+
+  #reset(state: BrokerState): void {
+    if (this.#stopped) return;
+    const reason = this.#position?.epoch === state.epoch ? 'cursor_expired' : 'cursor_unknown';
+    this.#early = [];
+    this.#position = toPosition(state);
+    this.#order.clear();
+    this.#logger.warn({ reason, sequence: state.last }, 'the live feed starts anew');
+    this.#listener.reset(reason);
+  }
+}
+
+/** How a stored message follows the others of its room; also for one that can't be decoded. */
+export function follow(order: RoomOrder, message: StoredMessage, event: StreamEvent | undefined): Succession {
+  if (event !== undefined) return order.follow(event);
+  const roomId = roomOf(message.subject);
+  return roomId === undefined || message.roomEvent === undefined
+    ? 'next'
+    : order.next(roomId, message.roomEvent);
+}
+
+const ROOM_PREFIX = roomSubject('');
+
+function roomOf(subject: string): string | undefined {
+  return subject.startsWith(ROOM_PREFIX) ? subject.slice(ROOM_PREFIX.length) : undefined;
+}
+
+function toPosition({ epoch, last }: BrokerState): StreamPosition {
+  return { epoch, sequence: last };
+}
