@@ -18,12 +18,14 @@ const CLEAR_ALL = '\x1b[2J\x1b[H';
 
 /** See {@link openScreen}. */
 export class TerminalScreen implements Screen {
+  readonly #input: ReadStream;
   readonly #output: WriteStream;
   readonly #prompt: string;
   readonly #events: ScreenEvents;
   readonly #lines: Interface;
   readonly #blocks: { render: Render }[] = [];
   readonly #onResize = (): void => this.#redraw();
+  readonly #onKey = (): void => this.#pressed();
   #status = '';
   /** Rows of the status line as drawn. */
   #statusRows = 0;
@@ -31,6 +33,7 @@ export class TerminalScreen implements Screen {
   #closed = false;
 
   constructor(input: ReadStream, output: WriteStream, prompt: string, events: ScreenEvents) {
+    this.#input = input;
     this.#output = output;
     this.#prompt = prompt;
     this.#events = events;
@@ -39,9 +42,7 @@ export class TerminalScreen implements Screen {
     this.#lines.on('SIGINT', () => events.end());
     this.#lines.once('close', () => events.end());
     // readline's own listener comes first, so its line already holds the key.
-    input.on('keypress', () => {
-      if (this.#lines.line !== '') events.typing();
-    });
+    input.on('keypress', this.#onKey);
     output.on('resize', this.#onResize);
     this.#draw();
   }
@@ -77,7 +78,19 @@ export class TerminalScreen implements Screen {
     this.#output.write(this.#eraseFooter());
     this.#closed = true;
     this.#output.off('resize', this.#onResize);
+    this.#input.off('keypress', this.#onKey);
     this.#lines.close();
+  }
+
+  #pressed(): void {
+    if (this.#closed) return;
+    // Pasted text is written without a word to readline's account of rows, which the next drawing relies on.
+    const { rows, cols } = this.#lines.getCursorPos();
+    if ('prevRows' in this.#lines && this.#lines.prevRows !== rows) {
+      Object.assign(this.#lines, { prevRows: cols === 0 ? rows - 1 : rows });
+      this.#lines.prompt(true);
+    }
+    if (this.#lines.line !== '') this.#events.typing();
   }
 
   #entered(text: string): void {
