@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
-import { Code, ConnectError, type ConnectRouter, createConnectRouter } from '@connectrpc/connect';
+import {
+  Code,
+  ConnectError,
+  type ConnectRouter,
+  createConnectRouter,
+  createContextValues,
+} from '@connectrpc/connect';
 import {
   compressionGzip,
   universalRequestFromNodeRequest,
@@ -9,6 +15,7 @@ import {
 import type { Logger } from '../logger.ts';
 import { type CallsDeps, createCallsInterceptor } from './interceptors/calls.ts';
 import { createGate, type GateDeps } from './interceptors/gate.ts';
+import { responseKey } from './stream-writer.ts';
 
 /** What the adapter needs. */
 export interface AdapterDeps extends GateDeps, CallsDeps {
@@ -54,7 +61,9 @@ async function run(
   request: IncomingMessage | Http2ServerRequest,
   response: ServerResponse | Http2ServerResponse,
 ): Promise<void> {
-  const universal = universalRequestFromNodeRequest(request, response, undefined, undefined);
+  const values = createContextValues();
+  if (handler.method.methodKind === 'server_streaming') values.set(responseKey, response);
+  const universal = universalRequestFromNodeRequest(request, response, undefined, values);
   await universalResponseToNodeResponse(await handler(universal), response);
 }
 

@@ -8,6 +8,7 @@ import type { MessageEvent, StreamMessagesRequest } from '../gen/services/chat/v
 import type { StreamRequest } from '../streams/streams.ts';
 import { callerOf } from './context.ts';
 import type { RpcDeps } from './deps.ts';
+import { codecOf, frame, responseKey, write } from './stream-writer.ts';
 
 const SAFE_CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
@@ -19,9 +20,14 @@ export function streamRoutes({ streams }: RpcDeps): Pick<ServiceImpl<typeof Chat
       context: HandlerContext,
     ): AsyncGenerator<MessageEvent> {
       const order = streamRequest(callerOf(context), request);
+      const response = context.values.get(responseKey);
+      const codec = codecOf(context.requestHeader.get('content-type'));
+      let isFirst = true;
       // The signal, not the generator's end, releases what the stream holds: a cancelled call may never resume the generator.
       for await (const batch of streams.open(order, context.signal)) {
-        for (const { event } of batch) yield event;
+        if (isFirst || response === undefined) for (const { event } of batch) yield event;
+        else await write(response, frame(batch, codec), context.signal);
+        isFirst = false;
       }
     },
   };
