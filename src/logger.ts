@@ -30,6 +30,9 @@ export function createLogger(
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label) => ({ level: label }) },
   };
-  if (!out.isTTY || options.production) return pino(settings, out);
+  if (!out.isTTY || options.production) {
+    // A destination of pino's own is a good deal cheaper than the stream.
+    return pino(settings, out === process.stdout ? pino.destination(1) : out);
+  }
   return pino(settings, pretty({ destination: out, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }));
 }
