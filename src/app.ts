@@ -74,6 +74,8 @@ export interface AppOverrides {
   readonly serverLimits?: Partial<ServerLimits>;
 }
 
+/** The inherited text; what exactly is wrong is in the log. */
+const NATS_DOWN = 'NATS connection is down';
 /** All of a stop. */
 const STOP_MS = 10_000;
 /** Of it, for running requests: the rest is for what they left in the outbox. */
@@ -210,7 +212,10 @@ class ChatApp implements App {
     });
     const checks = [
       { failure: 'PostgreSQL health check failed', check: async () => void (await db.query('SELECT 1', [])) },
-      { failure: 'NATS connection is down', check: () => broker.health() },
+      {
+        failure: NATS_DOWN,
+        check: async () => ((await broker.health()) === undefined ? undefined : NATS_DOWN),
+      },
     ];
     return createHttpServer({
       ...config.server,

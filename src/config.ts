@@ -140,11 +140,13 @@ function conflicts(values: Values, wrong: readonly Problem[]): Problem[] {
   const missing = (name: string, allowed: string): void => {
     if (!isWrong(name)) problems.push({ name, found: 'not set', allowed });
   };
+  const isGiven = (name: keyof Values): boolean => values[name] !== undefined || isWrong(name);
   if (values.MODE !== 'PROD') {
-    if (values.CHAT_KEY === undefined && values.CHAT_IV !== undefined)
-      missing('CHAT_KEY', 'set together with CHAT_IV');
-    if (values.CHAT_KEY !== undefined && values.CHAT_IV === undefined)
-      missing('CHAT_IV', 'set together with CHAT_KEY');
+    const pair = [['CHAT_KEY', 'CHAT_IV'] as const, ['CHAT_IV', 'CHAT_KEY'] as const];
+    for (const [one, other] of pair) {
+      if (isGiven(one) && !isGiven(other))
+        missing(other, `set together with ${one}: ${SETTINGS[other].allowed}`);
+    }
     return problems;
   }
   const needed = 'needed with MODE=PROD';

@@ -193,6 +193,7 @@ describe('problems', () => {
     expect(problems({ CHAT_KEY: KEY })).toHaveProperty('CHAT_IV');
     expect(problems({ CHAT_IV: IV })).toHaveProperty('CHAT_KEY');
     expect(problems({ CHAT_KEY: KEY.slice(1), CHAT_IV: IV })).toHaveProperty('CHAT_KEY');
+    expect(Object.keys(problems({ CHAT_KEY: 'wrong' })).sort()).toEqual(['CHAT_IV', 'CHAT_KEY']);
   });
 
   test('a private or weak key is no public key', () => {
