@@ -19,11 +19,9 @@ import type { NotificationsClient } from './notifications/notifications.ts';
 import { CommitSignal } from './repository/postgres/commit-signal.ts';
 import type { Db } from './repository/postgres/db.ts';
 import { createPostgresNotificationQueue } from './repository/postgres/notification-queue.ts';
+import { openDatabase } from './repository/postgres/open-database.ts';
 import { createPostgresOutbox } from './repository/postgres/outbox.ts';
-import { createPgDb } from './repository/postgres/pg-db.ts';
-import { createPgliteDb } from './repository/postgres/pglite-db.ts';
 import { createPostgresRoomsRepository } from './repository/postgres/postgres-rooms-repository.ts';
-import { applySchema, checkSchema } from './repository/postgres/schema.ts';
 import { createPostgresStreamPositions } from './repository/postgres/stream-positions.ts';
 import { createPostgresTokensRepository } from './repository/postgres/tokens.ts';
 import { createPostgresUsersRepository } from './repository/postgres/users.ts';
@@ -134,7 +132,8 @@ class ChatApp implements App {
 
   async #start(): Promise<void> {
     const secrets = secretsOf(this.#config);
-    const db = this.#overrides.db ?? (await openDatabase(this.#config, this.#logger));
+    const { database, dataDir } = this.#config;
+    const db = this.#overrides.db ?? (await openDatabase({ ...database, dataDir, logger: this.#logger }));
     try {
       const { parts, services } = this.#build(db, secrets);
       this.#parts = parts;
@@ -265,41 +264,6 @@ function secretsOf({ auth, masterKey, dataDir }: Config): Secrets {
     tokenKeys: auth.keys ?? { kind: 'secret', secret: secrets().jwtSecret },
     masterKey: masterKey ?? { key: secrets().chatKey, iv: secrets().chatIv },
   };
-}
-
-/** A database with the schema this service needs. Rejects with a text for the operator. */
-async function openDatabase({ database, dataDir }: Config, logger: Logger): Promise<Db> {
-  const { url, maxConnections } = database;
-  if (url === undefined) {
-    const db = await createPgliteDb({ dataDir, logger });
-    await orClose(db, () => applySchema(db));
-    return db;
-  }
-  const db = createPgDb({ url, maxConnections, logger });
-  await orClose(db, async () => {
-    await db.query('SELECT 1', []).catch((error: unknown) => {
-      const { host, pathname } = new URL(url);
-      throw new Error(`Postgres can't be used at ${host}${pathname}: ${textOf(error)}`, { cause: error });
-    });
-    await checkSchema(db);
-  });
-  return db;
-}
-
-async function orClose(db: Db, work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    await db.close();
-    throw error;
-  }
-}
-
-/** A refused connection is an AggregateError without a text of its own. */
-function textOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.message !== '') return error.message;
-  return 'code' in error ? String(error.code) : error.name;
 }
 
 function createBroker({ nats }: Config, logger: Logger): Broker {

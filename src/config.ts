@@ -84,7 +84,7 @@ export class ConfigError extends Error {
  * Throws a ConfigError with all problems at once. `warnings` name variables that have no effect.
  */
 export function loadConfig(
-  env: NodeJS.ProcessEnv = process.env,
+  env: NodeJS.ProcessEnv,
   configFile?: string,
 ): { readonly config: Config; readonly warnings: readonly string[] } {
   const sources = openSources(env, configFile ?? (env.CONFIG_FILE || undefined));
@@ -92,6 +92,11 @@ export function loadConfig(
   const all = [...sources.problems, ...problems, ...unavailable(env), ...conflicts(values, problems)];
   if (all.length > 0) throw new ConfigError(all);
   return { config: build(values), warnings: [...variableWarnings(env), ...siblingWarnings(env, values)] };
+}
+
+/** The process's environment, for those who hand it on. */
+export function environment(): NodeJS.ProcessEnv {
+  return process.env;
 }
 
 /** Values of the settings; a wrong one is a problem and reads as its default. */

@@ -11,7 +11,7 @@ import { readSourceFiles, type SourceFile } from './support/source-files.ts';
 const allowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'type:config'],
   cli: [
-    ...['app', 'config', 'lifecycle', 'auth', 'crypto', 'chat', 'events', 'repository', 'gen'],
+    ...['app', 'config', 'logger', 'lifecycle', 'auth', 'crypto', 'chat', 'events', 'repository', 'gen'],
     ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node', 'jose', 'pino', 'uuid'],
   ],
   app: ['*'],

@@ -1,3 +1,5 @@
+import { environment } from '../config.ts';
+
 const HELP = `Usage: npm start                       starts the service
        npm run -s token -- USER_ID     prints a token for the development service
        npm run chat -- --as USER_ID --with USER_ID
@@ -15,7 +17,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 };
 
 /** Runs the command that the arguments name, `serve` when they name none, and answers the exit code. */
-export async function run(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
+export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = environment()): Promise<number> {
   const [first = 'serve', ...rest] = argv;
   if (first === 'help' || first === '--help' || first === '-h') {
     console.log(HELP);
