@@ -109,11 +109,12 @@ function historyStatement(dates: string): string {
           AND h.deleted_at IS NOT NULL AND h.sequence < b.upper AND h.sequence > b.lower)`
       : `(SELECT count(*) FROM room_message h WHERE h.room_id = $1::uuid
           AND h.deleted_at IS NULL AND h.sequence < b.upper AND h.sequence > b.lower${dates})`;
-  return `SELECT (CASE WHEN NOT $7::boolean THEN ${total} ELSE 0 END)::int AS total, x.*
+  return `SELECT c.total, x.*
     FROM room r JOIN room_member me ON me.room_id = r.id
     CROSS JOIN LATERAL (SELECT
       coalesce((SELECT h.sequence FROM room_message h WHERE h.id = $5::uuid AND h.room_id = $1::uuid), r.last_sequence + 1) AS upper,
       coalesce((SELECT h.sequence FROM room_message h WHERE h.id = $6::uuid AND h.room_id = $1::uuid), 0) AS lower OFFSET 0) b
+    CROSS JOIN LATERAL (SELECT (CASE WHEN NOT $7::boolean THEN ${total} ELSE 0 END)::int AS total OFFSET 0) c
     LEFT JOIN LATERAL (SELECT true AS found, ${messageColumns('$2::int')} FROM (
         SELECT h.* FROM room_message h WHERE h.room_id = $1::uuid AND h.deleted_at IS NULL
           AND h.sequence < b.upper AND h.sequence > b.lower${dates}
@@ -161,7 +162,7 @@ function syncStatement(conditions: string): string {
 
 /** A member has read the message when his position has reached it; the first position that did says when. */
 const READERS = `FROM room_message m
-  JOIN room_member w ON w.room_id = m.room_id AND w.user_id <> m.sender_id AND w.read_sequence >= m.sequence
+  JOIN room_member w ON w.room_id = m.room_id AND w.user_id <> m.sender_id AND w.read_sequence >= m.sequence AND w.read_sequence > 0
   WHERE m.id = $1::uuid`;
 
 const MESSAGE_READ = pageStatement(

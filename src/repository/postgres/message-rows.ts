@@ -27,8 +27,7 @@ export async function loadMessages(
 }
 
 /**
- * Columns of a {@link MessageRow} for the message `m`, whose sender is `s`, whose original author is `f`
- * and whose viewer's membership is `v`. `viewer` is an SQL expression: a user's id or NULL for the neutral view.
+ * Columns of a {@link MessageRow} for the message `m`, whose sender is `s` and whose viewer's membership is `v`. `viewer` is an SQL expression: a user's id or NULL for the neutral view.
  *
  * Other messages and users hang on subqueries by key, not on joins: however many messages there are,
  * no plan can turn that into a scan of the whole table.
@@ -39,14 +38,17 @@ export function messageColumns(viewer: string): string {
     m.file, m.edited, m.deleted_at IS NOT NULL AS is_deleted, m.forwarded_message_id,
     m.forwarded_message_original_sender AS forwarded_sender_id, m.event, m.sender_message_id, m.created_at, m.updated_at,
     s.name AS sender_name, s.phone AS sender_phone, s.avatar AS sender_avatar,
-    f.name AS forwarded_sender_name, f.phone AS forwarded_sender_phone, f.avatar AS forwarded_sender_avatar,
     ${messageStatus(viewer)} AS status,
+    CASE WHEN m.forwarded_message_original_sender IS NOT NULL THEN (
+      SELECT json_build_array(f.name, f.phone, f.avatar) FROM "user" f WHERE f.id = m.forwarded_message_original_sender
+    ) END AS forwarded_sender,
     CASE WHEN m.replied_message_id IS NOT NULL THEN (
       SELECT json_build_object('id', q.id, 'room_id', q.room_id, 'sequence', q.sequence, 'sender_id', q.sender_id,
         'sender_name', qs.name, 'sender_phone', qs.phone, 'sender_avatar', qs.avatar,
         'content', CASE WHEN q.deleted_at IS NULL THEN q.content END, 'is_deleted', q.deleted_at IS NOT NULL,
         'type', q.type, 'created_at', q.created_at, 'updated_at', q.updated_at)
-      FROM room_message q JOIN "user" qs ON qs.id = q.sender_id WHERE q.id = m.replied_message_id
+      FROM room_message q CROSS JOIN LATERAL (SELECT u.* FROM "user" u WHERE u.id = q.sender_id OFFSET 0) qs
+      WHERE q.id = m.replied_message_id
     ) END AS reply,
     (SELECT json_agg(json_build_array(t.user_id, u.name, u.phone, t.tag) ORDER BY t.created_at, t.user_id, t.tag)
       FROM room_message_tag t JOIN "user" u ON u.id = t.user_id
@@ -58,7 +60,6 @@ export function messageColumns(viewer: string): string {
 /** The joins that {@link messageColumns} needs. */
 export function messageJoins(viewer: string): string {
   return `JOIN "user" s ON s.id = m.sender_id
-    LEFT JOIN "user" f ON f.id = m.forwarded_message_original_sender
     LEFT JOIN room_member v ON v.room_id = m.room_id AND v.user_id = ${viewer}`;
 }
 
@@ -68,7 +69,7 @@ export function messageJoins(viewer: string): string {
  */
 export function messageStatus(viewer: string, position = 'v.read_sequence'): string {
   return `CASE WHEN CASE WHEN m.sender_id = ${viewer} THEN m.sequence <= (
-      SELECT w.read_sequence FROM room_member w WHERE w.room_id = m.room_id AND w.user_id <> m.sender_id
+      SELECT w.read_sequence FROM room_member w WHERE w.room_id = m.room_id AND w.user_id <> m.sender_id AND w.read_sequence > 0
       ORDER BY w.read_sequence DESC LIMIT 1)
     ELSE m.sequence <= ${position} END THEN ${MessageStatus.READ} ELSE ${MessageStatus.SENT} END`;
 }
@@ -97,9 +98,10 @@ export function toMessage(row: MessageRow): MessageData {
   if (row.forwarded_message_id !== null) message.forwardedMessageId = row.forwarded_message_id;
   if (row.forwarded_sender_id !== null) {
     message.forwardedMessageSenderId = row.forwarded_sender_id;
-    message.forwardedMessageSenderName = row.forwarded_sender_name ?? '';
-    message.forwardedMessageSenderPhone = row.forwarded_sender_phone ?? '';
-    message.forwardedMessageSenderAvatar = row.forwarded_sender_avatar ?? '';
+    const [name, phone, avatar] = row.forwarded_sender ?? [];
+    message.forwardedMessageSenderName = name ?? '';
+    message.forwardedMessageSenderPhone = phone ?? '';
+    message.forwardedMessageSenderAvatar = avatar ?? '';
   }
   if (!row.is_deleted) setContent(message, row);
   return message;
@@ -176,9 +178,8 @@ export interface MessageRow {
   readonly is_deleted: boolean;
   readonly forwarded_message_id: string | null;
   readonly forwarded_sender_id: number | null;
-  readonly forwarded_sender_name: string | null;
-  readonly forwarded_sender_phone: string | null;
-  readonly forwarded_sender_avatar: string | null;
+  /** Name, phone, avatar. */
+  readonly forwarded_sender: readonly (string | null)[] | null;
   readonly event: string | null;
   readonly sender_message_id: string | null;
   readonly created_at: Date;

@@ -9,6 +9,7 @@ import {
   fullRoomColumns,
   loadLightRooms,
   loadRoom,
+  PARTNER_ID,
   ROOM_JOINS,
   toFullRoom,
   toParticipant,
@@ -68,8 +69,8 @@ function listStatement(filters: string): string {
     JOIN room r ON r.id = v.id JOIN room_member me ON me.room_id = v.id AND me.user_id = $1::int ${ROOM_JOINS}`;
   return `WITH visible AS MATERIALIZED (
       SELECT r.id, me.is_pinned, coalesce(r."lastMessageAt", r.created_at) AS active_at, r.created_at
-      FROM room_member me JOIN room r ON r.id = me.room_id ${ROOM_JOINS}
-      WHERE me.user_id = $1::int AND ${VISIBLE} AND (r.type <> 'p2p' OR p.user_id IS NOT NULL) ${filters}
+      FROM room_member me JOIN room r ON r.id = me.room_id
+      WHERE me.user_id = $1::int AND ${VISIBLE} ${filters}
     ) ${pageStatement('SELECT count(*) FROM visible', page, LIST_ORDER)}`;
 }
 
@@ -79,10 +80,9 @@ function listFilters({ search, type, since }: RoomListQuery, params: unknown[]):
   if (search.trim() !== '') {
     // strpos, not LIKE: no character of the search is special.
     params.push(search);
-    conditions.push(
-      `(strpos(chat_search_text(r.name), chat_search_text($${params.length})) > 0
-        OR strpos(chat_search_text(pu.name), chat_search_text($${params.length})) > 0)`,
-    );
+    const wanted = `chat_search_text($${params.length})`;
+    conditions.push(`(strpos(chat_search_text(r.name), ${wanted}) > 0 OR EXISTS (
+      SELECT FROM "user" u WHERE u.id = ${PARTNER_ID} AND strpos(chat_search_text(u.name), ${wanted}) > 0))`);
   }
   if (type !== '') {
     params.push(type);

@@ -24,9 +24,11 @@ export const LIGHT_ROOM_COLUMNS = `r.id, r.name, r.description, r.image, r.encri
   p.user_id AS partner_id, pu.name AS partner_name, pu.phone AS partner_phone, pu.avatar AS partner_avatar,
   p.role AS partner_role, p.is_partner_blocked AS blocked_by_partner, p.is_muted AS muted_by_partner`;
 
+/** The other one of the pair of a p2p room; NULL for other rooms. */
+export const PARTNER_ID = 'CASE WHEN r.p2p_low = me.user_id THEN r.p2p_high ELSE r.p2p_low END';
+
 /** The joins that {@link LIGHT_ROOM_COLUMNS} needs. The partner counts however he left: a p2p room without one is unusable. */
-export const ROOM_JOINS = `LEFT JOIN room_member p ON r.type = 'p2p' AND p.room_id = r.id
-    AND p.user_id = CASE WHEN r.p2p_low = me.user_id THEN r.p2p_high ELSE r.p2p_low END
+export const ROOM_JOINS = `LEFT JOIN room_member p ON p.room_id = r.id AND p.user_id = ${PARTNER_ID}
   LEFT JOIN "user" pu ON pu.id = p.user_id`;
 
 /** Whether the membership `me` of the room `r` lets its user see the room. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { CommitSignal } from '../../../src/repository/postgres/commit-signal.ts';
 import { loadMessages } from '../../../src/repository/postgres/message-rows.ts';
+import { createPostgresOutbox } from '../../../src/repository/postgres/outbox.ts';
 import { createPostgresRoomsRepository } from '../../../src/repository/postgres/postgres-rooms-repository.ts';
 import type { RoomsRepository } from '../../../src/repository/rooms-repository.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';
@@ -115,7 +116,7 @@ describe.skipIf(inject('postgresUrl') === '')('with 200,000 messages in 200 room
   beforeAll(async () => {
     database = await createTestDatabase();
     await seedLargeDatabase(database.db);
-  });
+  }, 180_000);
   afterAll(async () => await database?.drop());
 
   it.each([
@@ -145,6 +146,7 @@ describe.skipIf(inject('postgresUrl') === '')('with 200,000 messages in 200 room
           ),
       ],
       ...writes(seeded, run),
+      ['events to publish', () => createPostgresOutbox({ db, signal: new CommitSignal() }).read(100)],
     ];
 
     explaining.take();
