@@ -7,7 +7,7 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -83,14 +83,30 @@ async function startService(text: string): Promise<Running> {
   return running;
 }
 
-/** Like Ctrl-C at the terminal. */
+/** As a process manager does: tells the service itself, and looks at how `npm start` ends then. */
 async function stopService(): Promise<void> {
   if (service === undefined) throw new Error('README.md starts no service');
   const { child } = service;
   const exited = once(child, 'exit');
-  signalGroup(child, 'SIGINT');
+  process.kill(serverPid(child), 'SIGTERM');
   const [code] = await Promise.race([exited, sleep(STOP_MS, ['no exit in time'])]);
   if (code !== 0) throw new Error(`the service ended with ${code}`);
+}
+
+/** npm and its shell run the service in their process group. */
+function serverPid(child: ChildProcess): number {
+  for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const group = readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[2];
+      const [, script = ''] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0');
+      if (Number(group) === child.pid && script.endsWith('src/main.ts')) return Number(pid);
+    } catch {
+      // A process that has just ended.
+    }
+  }
+  throw new Error('the service does not run');
 }
 
 async function follow(text: string): Promise<() => string> {
