@@ -29,6 +29,7 @@ export function renderBanner(facts: BannerFacts, coloured: boolean): string {
     '',
     ...facts.embedded.map((text, index) => row(index === 0 ? 'embedded' : '', text)),
     ...facts.connected.map((text, index) => row(index === 0 ? 'connected' : '', text)),
+    '',
     ...help(facts, paint, row),
     '',
   ];

@@ -46,8 +46,8 @@ async function whichRoom(
   if (items.length === 0) return new CommandError('you are in no room yet: --with USER_ID makes one');
   const problem =
     room === undefined
-      ? 'which room? --room takes one of'
-      : `${found.length > 1 ? 'several rooms are' : 'no room of yours is'} called “${room}”; there are`;
+      ? 'which room? --room takes one of these:'
+      : `${found.length > 1 ? 'several rooms of yours match' : 'no room of yours is called'} “${room}”:`;
   return new CommandError(`${problem}\n${table(items)}`);
 }
 

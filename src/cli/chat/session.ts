@@ -219,10 +219,7 @@ export class ChatSession {
   }
 
   async #resync(reason: string): Promise<void> {
-    this.#notice(
-      `resync: the service can't replay everything that happened meanwhile (${reason}), reading the history`,
-      'bad',
-    );
+    this.#notice(`resync (${reason}): what happened meanwhile is read from the history`);
     await this.#loadHistory();
   }
 
