@@ -1,9 +1,9 @@
-import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { create } from '@bufbuild/protobuf';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ClientParams } from '../../src/auth/caller.ts';
 import { ChatMessagePushEventSchema } from '../../src/gen/services/notifications/v1/types_pb.ts';
 import type { NotificationsClient } from '../../src/notifications/notifications.ts';
+import { NotificationsService } from '../support/notifications-service.ts';
 import { freePort } from '../support/ports.ts';
 
 /** Makes the client under test for a service at `url`. */
@@ -16,7 +16,7 @@ export type MakeNotificationsClient = (options: {
 /** Proves the outgoing calls of behaviour 1.6 against a local HTTP server that plays the notifications service. */
 export function exerciseNotificationsClient(name: string, makeClient: MakeNotificationsClient): void {
   describe(`notifications client: ${name}`, () => {
-    const service = new FakeService();
+    const service = new NotificationsService();
     beforeAll(() => service.start());
     afterAll(() => service.stop());
     beforeEach(() => service.reset());
@@ -146,58 +146,3 @@ const PUSH = create(ChatMessagePushEventSchema, {
   roomType: 'p2p',
   messageContent: '¡Hola!',
 });
-
-interface Call {
-  readonly path: string;
-  readonly headers: IncomingHttpHeaders;
-  readonly body: unknown;
-}
-
-/** A notifications service that writes down what it is asked and answers as it is told. */
-class FakeService {
-  calls: Call[] = [];
-  answer: 'never' | { readonly status: number; readonly body: string } = OK;
-  url = '';
-  #server: Server | undefined;
-
-  async start(): Promise<void> {
-    const server = createServer((request, response) => {
-      let text = '';
-      request.setEncoding('utf8');
-      request.on('data', (chunk: string) => {
-        text += chunk;
-      });
-      request.on('end', () => {
-        this.calls.push({ path: request.url ?? '', headers: request.headers, body: JSON.parse(text) });
-        if (this.answer === 'never') return;
-        const isJson = this.answer.body.startsWith('{');
-        response.writeHead(this.answer.status, { 'content-type': isJson ? 'application/json' : 'text/html' });
-        response.end(this.answer.body);
-      });
-    });
-    this.#server = server;
-    const port = await freePort();
-    await new Promise<void>((resolve) => server.listen(port, '127.0.0.1', resolve));
-    this.url = `http://127.0.0.1:${port}`;
-  }
-
-  reset(): void {
-    this.calls = [];
-    this.answer = OK;
-  }
-
-  only(): Call {
-    const [call] = this.calls;
-    if (call === undefined || this.calls.length !== 1)
-      throw new Error(`expected one call, got ${this.calls.length}`);
-    return call;
-  }
-
-  async stop(): Promise<void> {
-    const server = this.#server;
-    server?.closeAllConnections();
-    await new Promise<void>((resolve) => (server === undefined ? resolve() : server.close(() => resolve())));
-  }
-}
-
-const OK = { status: 200, body: '{}' };
