@@ -23,6 +23,8 @@ import { freePort } from './support/ports.ts';
 import { startPostgres } from './support/postgres-server.ts';
 
 const main = new URL('../src/main.ts', import.meta.url).pathname;
+/** Making the first embedded database takes seconds, many on a busy machine. */
+const START_MS = 120_000;
 const folders: string[] = [];
 const apps: TestApp[] = [];
 const children: ChildProcess[] = [];
@@ -67,7 +69,7 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
 }
 
 async function listening(started: Run): Promise<string> {
-  await expect.poll(() => started.out(), { timeout: 55_000 }).toContain('"listening"');
+  await expect.poll(() => started.out(), { timeout: START_MS }).toContain('"listening"');
   const line = started
     .out()
     .split('\n')
@@ -85,32 +87,36 @@ async function refusalOf(call: Promise<unknown>): Promise<ConnectError> {
 }
 
 describe('from nothing', () => {
-  test('start, token, message, restart with the same data and secrets, stop', async () => {
-    const cwd = folder();
-    const env = { SERVER_ADDRESS: '127.0.0.1:0' };
-    const first = run(['serve'], env, cwd);
-    const url = await listening(first);
-    await expect.poll(() => first.err()).toContain(url);
-    expect(first.err()).toContain('SendMessage');
-    const token = (await runToEnd(['token', '1'], {}, cwd)).out.trim();
-    expect(first.out() + first.err()).not.toContain(token);
-    const ana = await chatClient(url, { as: token });
-    const { items } = await ana.getRooms({});
-    expect(items.length).toBeGreaterThan(0);
-    const roomId = items[0]?.id ?? '';
-    const sent = await ana.sendMessage({ roomId, content: 'AAAA', senderMessageId: 'once' });
-    first.child.kill('SIGTERM');
-    expect(await first.code).toBe(0);
+  test(
+    'start, token, message, restart with the same data and secrets, stop',
+    async () => {
+      const cwd = folder();
+      const env = { SERVER_ADDRESS: '127.0.0.1:0' };
+      const first = run(['serve'], env, cwd);
+      const url = await listening(first);
+      await expect.poll(() => first.err()).toContain(url);
+      expect(first.err()).toContain('SendMessage');
+      const token = (await runToEnd(['token', '1'], {}, cwd)).out.trim();
+      expect(first.out() + first.err()).not.toContain(token);
+      const ana = await chatClient(url, { as: token });
+      const { items } = await ana.getRooms({});
+      expect(items.length).toBeGreaterThan(0);
+      const roomId = items[0]?.id ?? '';
+      const sent = await ana.sendMessage({ roomId, content: 'AAAA', senderMessageId: 'once' });
+      first.child.kill('SIGTERM');
+      expect(await first.code).toBe(0);
 
-    const second = run([], env, cwd);
-    const again = await chatClient(await listening(second), { as: token });
-    const repeated = await again.sendMessage({ roomId, content: 'AAAA', senderMessageId: 'once' });
-    expect(repeated.message?.id).toBe(sent.message?.id);
-    second.child.kill('SIGINT');
-    expect(await second.code).toBe(0);
-    for (const line of (first.out() + second.out()).trim().split('\n'))
-      expect(JSON.parse(line)).toHaveProperty('level');
-  });
+      const second = run([], env, cwd);
+      const again = await chatClient(await listening(second), { as: token });
+      const repeated = await again.sendMessage({ roomId, content: 'AAAA', senderMessageId: 'once' });
+      expect(repeated.message?.id).toBe(sent.message?.id);
+      second.child.kill('SIGINT');
+      expect(await second.code).toBe(0);
+      for (const line of (first.out() + second.out()).trim().split('\n'))
+        expect(JSON.parse(line)).toHaveProperty('level');
+    },
+    3 * START_MS,
+  );
 });
 
 async function runToEnd(args: readonly string[], env: Record<string, string> = {}, cwd?: string) {
