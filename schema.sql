@@ -54,9 +54,9 @@ CREATE TABLE IF NOT EXISTS room (
   deleted_at timestamptz(3),
   CHECK ((type = 'p2p') = (p2p_low IS NOT NULL AND p2p_high IS NOT NULL)),
   CHECK (p2p_low < p2p_high)
-);
+  -- Every send updates its room: with room on the page, and no index on what a send changes, that touches no index.
+) WITH (fillfactor = 60);
 CREATE INDEX IF NOT EXISTS idx_room_type ON room (type);
-CREATE INDEX IF NOT EXISTS idx_room_last_message_at ON room ("lastMessageAt");
 -- One undeleted p2p room per pair of users.
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_p2p_pair ON room (p2p_low, p2p_high) WHERE type = 'p2p' AND deleted_at IS NULL;
 
@@ -82,11 +82,12 @@ CREATE TABLE IF NOT EXISTS room_member (
   deleted_at timestamptz(3)
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_member_room_user ON room_member (room_id, user_id);
-CREATE INDEX IF NOT EXISTS idx_room_member_user ON room_member (user_id);
+CREATE INDEX IF NOT EXISTS idx_room_member_user ON room_member (user_id, room_id);
 CREATE INDEX IF NOT EXISTS idx_room_member_removed ON room_member (removed_at);
 CREATE INDEX IF NOT EXISTS idx_room_member_active ON room_member (user_id, room_id) WHERE removed_at IS NULL AND deleted_at IS NULL;
 -- The two furthest readers of a room decide whether a message is READ for its author.
-CREATE INDEX IF NOT EXISTS idx_room_member_read ON room_member (room_id, read_sequence DESC);
+-- Partial, so that it is never mistaken for a way to find one member of a room: a query must say read_sequence > 0.
+CREATE INDEX IF NOT EXISTS idx_room_member_read ON room_member (room_id, read_sequence DESC) WHERE read_sequence > 0;
 -- The most recent joiners of a room.
 CREATE INDEX IF NOT EXISTS idx_room_member_joined ON room_member (room_id, created_at DESC, user_id) WHERE removed_at IS NULL AND deleted_at IS NULL;
 
@@ -102,10 +103,12 @@ CREATE TABLE IF NOT EXISTS room_read_position (
 CREATE TABLE IF NOT EXISTS room_message (
   -- Time-based (version 1), made by the service.
   id uuid PRIMARY KEY,
-  room_id uuid NOT NULL REFERENCES room ON DELETE CASCADE,
+  -- No foreign keys here, the one table where each insert counts: whoever inserts holds the room's lock and has found the
+  -- sender's row in room_member, which has them.
+  room_id uuid NOT NULL,
   -- 1, 2, 3 … in each room, in commit order.
   sequence bigint NOT NULL,
-  sender_id int NOT NULL REFERENCES "user",
+  sender_id int NOT NULL,
   content text,
   -- Only with STORE_PLAINTEXT=true.
   content_decrypted text,
@@ -194,7 +197,8 @@ CREATE TABLE IF NOT EXISTS outbox (
   message_id uuid,
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   CHECK ((payload IS NULL) <> (message_id IS NULL))
-);
+  -- Rows live for milliseconds: clean up by count, not by share.
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
 -- Notifications that are committed and not sent yet.
 CREATE TABLE IF NOT EXISTS notification_outbox (
@@ -204,7 +208,7 @@ CREATE TABLE IF NOT EXISTS notification_outbox (
   attempt int NOT NULL DEFAULT 0,
   due_at timestamptz(3) NOT NULL DEFAULT now(),
   created_at timestamptz(3) NOT NULL DEFAULT now()
-);
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 CREATE INDEX IF NOT EXISTS idx_notification_outbox_due ON notification_outbox (due_at);
 -- A room's topic jobs are sent one after another, in the order in which they were written.
 CREATE INDEX IF NOT EXISTS idx_notification_outbox_topic ON notification_outbox ((notification->>'roomId'), id)
@@ -222,8 +226,8 @@ CREATE TABLE IF NOT EXISTS stream_position (
 CREATE INDEX IF NOT EXISTS idx_stream_position_updated ON stream_position (updated_at);
 
 -- Stores a group of sent messages: sequences, mentions, outbox and push jobs included, in one round trip.
--- One row is answered for each input row: 'stored', 'duplicate' (the sender used that sender_message_id before: message_id and
--- the rest are those of the first message) or 'refused' (the sender is not an active member of an undeleted room).
+-- Answers a row for each input row: 'stored', or 'duplicate' when the sender used that sender_message_id before (then with the
+-- first message's id); none when the sender is not an active member of an undeleted room.
 -- `rooms`: the rooms of the input. `key_senders`, `keys`: sender and sender_message_id of the rows that have one;
 -- the caller sees to it that no pair is there twice.
 CREATE OR REPLACE FUNCTION chat_save_messages(input json, rooms uuid[], key_senders int[], keys text[])
@@ -270,10 +274,14 @@ BEGIN
       r.last_event + 2 * row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) - 1 AS room_event
     FROM item
     JOIN room r ON r.id = item.room_id AND r.deleted_at IS NULL
-    JOIN room_member m ON m.room_id = item.room_id AND m.user_id = item.sender_id
-      AND m.removed_at IS NULL AND m.deleted_at IS NULL
+    -- By its key alone: with the conditions inside, a plan might walk through all members of the room.
+    CROSS JOIN LATERAL (
+      SELECT x.removed_at, x.deleted_at FROM room_member x
+      WHERE x.room_id = item.room_id AND x.user_id = item.sender_id OFFSET 0
+    ) m
     JOIN "user" u ON u.id = item.sender_id
-    WHERE NOT EXISTS (SELECT FROM known WHERE known.ord = item.ord)
+    WHERE m.removed_at IS NULL AND m.deleted_at IS NULL
+      AND NOT EXISTS (SELECT FROM known WHERE known.ord = item.ord)
   ), numbered AS (
     UPDATE room SET last_sequence = room.last_sequence + n.sent, last_event = room.last_event + 2 * n.sent,
       "lastMessageAt" = stored_at
@@ -307,10 +315,7 @@ BEGIN
   )
   SELECT f.ord, 'stored', f.id, f.sequence, stored_at::timestamptz, f.name, f.phone, f.avatar, f.contact_id FROM fresh f
   UNION ALL
-  SELECT k.ord, 'duplicate', k.id, k.sequence, NULL, NULL, NULL, NULL, NULL FROM known k
-  UNION ALL
-  SELECT i.ord, 'refused', NULL, NULL, NULL, NULL, NULL, NULL, NULL FROM item i
-  WHERE NOT EXISTS (SELECT FROM known WHERE known.ord = i.ord) AND NOT EXISTS (SELECT FROM fresh WHERE fresh.ord = i.ord);
+  SELECT k.ord, 'duplicate', k.id, k.sequence, NULL, NULL, NULL, NULL, NULL FROM known k;
 END
 $$;
 
@@ -328,14 +333,18 @@ DECLARE
   first_event bigint;
   old_position bigint;
   joined bigint;
+  is_active boolean;
 BEGIN
   SELECT last_event + 1 INTO first_event FROM room WHERE id = in_room AND deleted_at IS NULL FOR NO KEY UPDATE;
   IF NOT FOUND THEN RETURN NULL; END IF;
-  SELECT read_sequence, join_sequence INTO old_position, joined FROM room_member
-    WHERE room_id = in_room AND user_id = reader AND removed_at IS NULL AND deleted_at IS NULL;
-  IF NOT FOUND THEN RETURN NULL; END IF;
+  SELECT read_sequence, join_sequence, removed_at IS NULL AND deleted_at IS NULL INTO old_position, joined, is_active
+    FROM room_member WHERE room_id = in_room AND user_id = reader;
+  IF is_active IS NOT TRUE THEN RETURN NULL; END IF;
+  -- By their keys alone, as above.
   IF cardinality(messages) <> (
-    SELECT count(*) FROM room_message WHERE id = ANY (messages) AND room_id = in_room AND deleted_at IS NULL
+    SELECT count(*) FROM unnest(messages) AS i (id)
+    CROSS JOIN LATERAL (SELECT x.room_id, x.deleted_at FROM room_message x WHERE x.id = i.id OFFSET 0) m
+    WHERE m.room_id = in_room AND m.deleted_at IS NULL
   ) THEN RETURN NULL; END IF;
   marked_at := date_trunc('milliseconds', clock_timestamp());
 

@@ -181,11 +181,13 @@ async function findMessages(
   roomId: string,
   ids: readonly string[],
 ): Promise<Map<string, { readonly senderId: number; readonly sequence: number }>> {
-  const { rows } = await sql.query<{ id: string; sender_id: number; sequence: number }>(
-    `SELECT id, sender_id, sequence FROM room_message WHERE id = ANY ($1::uuid[]) AND room_id = $2 AND deleted_at IS NULL`,
-    [ids, roomId],
+  // By their keys alone: with the conditions inside, a plan might walk through the whole room.
+  const { rows } = await sql.query<FoundRow>(
+    '/* find_messages */ SELECT id, room_id, sender_id, sequence, deleted_at FROM room_message WHERE id = ANY ($1::uuid[])',
+    [ids],
   );
-  return new Map(rows.map((row) => [row.id, { senderId: row.sender_id, sequence: row.sequence }]));
+  const found = rows.filter((row) => row.room_id === roomId && row.deleted_at === null);
+  return new Map(found.map((row) => [row.id, { senderId: row.sender_id, sequence: row.sequence }]));
 }
 
 /** A message never changes its room. */
@@ -194,4 +196,12 @@ async function roomOf(sql: Sql, messageId: string): Promise<string | undefined> 
     messageId,
   ]);
   return rows[0]?.room_id;
+}
+
+interface FoundRow {
+  readonly id: string;
+  readonly room_id: string;
+  readonly sender_id: number;
+  readonly sequence: number;
+  readonly deleted_at: Date | null;
 }

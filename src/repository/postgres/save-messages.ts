@@ -56,13 +56,13 @@ export function createSaveMessage(deps: {
 
 async function saveGroup(db: Db, messages: readonly NewMessage[]): Promise<SavedRow[]> {
   const keyed = messages.filter(({ senderMessageId }) => senderMessageId !== undefined);
-  const { rows } = await db.query<SavedRow>(SAVE, [
+  const { rows } = await db.query<AnswerRow>(SAVE, [
     JSON.stringify(messages.map(toInput)),
     [...new Set(messages.map(({ roomId }) => roomId))],
     keyed.map(({ sender }) => sender.userId),
     keyed.map(({ senderMessageId }) => senderMessageId),
   ]);
-  const answers: SavedRow[] = [];
+  const answers = new Array<SavedRow>(messages.length).fill({ outcome: 'refused' });
   for (const row of rows) answers[row.ord] = row;
   return answers;
 }
@@ -148,7 +148,11 @@ interface StoredRow {
   readonly contact_id: number | null;
 }
 
-type SavedRow =
-  | StoredRow
-  | { readonly ord: number; readonly outcome: 'duplicate'; readonly message_id: string }
-  | { readonly ord: number; readonly outcome: 'refused' };
+interface DuplicateRow {
+  readonly ord: number;
+  readonly outcome: 'duplicate';
+  readonly message_id: string;
+}
+
+type AnswerRow = StoredRow | DuplicateRow;
+type SavedRow = AnswerRow | { readonly outcome: 'refused' };
