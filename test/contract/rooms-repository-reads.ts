@@ -3,6 +3,7 @@ import { type ReadsContext, SeededRooms } from '../support/seeded-rooms.ts';
 import type { RoomsRepositoryFixture } from './rooms-repository-adapter.ts';
 import { exerciseMessageLists } from './rooms-repository-message-lists.ts';
 import { exerciseMessageReads } from './rooms-repository-message-reads.ts';
+import { exerciseReceiptReads } from './rooms-repository-receipt-reads.ts';
 import { exerciseRoomLists } from './rooms-repository-room-lists.ts';
 import { exerciseRoomViews } from './rooms-repository-room-views.ts';
 
@@ -31,6 +32,7 @@ export function exerciseRoomsRepositoryReads(
     exerciseRoomViews(context);
     exerciseRoomLists(context);
     exerciseMessageReads(context);
+    exerciseReceiptReads(context);
     exerciseMessageLists(context);
   });
 }

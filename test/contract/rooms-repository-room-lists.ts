@@ -40,6 +40,7 @@ export function exerciseRoomLists(context: ReadsContext): void {
       const [first = 0, ...later] = others;
       const group = await seeded.room(owner, [first]);
       for (const user of later) await seeded.add(group.id, owner, [user]);
+      await seeded.remove(group.id, owner, later.splice(-1));
       const p2p = await seeded.p2p(first, owner);
       await seeded.send(group.id, first);
       await seeded.send(p2p.id, first);

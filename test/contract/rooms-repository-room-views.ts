@@ -53,7 +53,10 @@ export function exerciseRoomViews(context: ReadsContext): void {
       expect(room).not.toHaveProperty('partner');
       expect(room).not.toHaveProperty('lastMessage');
       expect(room?.createdAt).toMatch(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
-      expect((await repository.getRoom(owner, id, 'full'))?.role).toBe('OWNER');
+      await seeded.remove(id, owner, others.slice(0, 3));
+      const fewer = await repository.getRoom(owner, id, 'full');
+      expect(fewer?.participants.map(({ name }) => name)).toEqual(['Cid', 'Eva', 'Fay']);
+      expect(fewer?.role).toBe('OWNER');
     });
 
     it('shows empty text for what users lack', async () => {

@@ -42,7 +42,7 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the p
     child.stderr?.on('data', (chunk) => {
       log += String(chunk);
     });
-    await expect.poll(() => log, { timeout: 30_000 }).toContain('listening');
+    await expect.poll(() => log, { timeout: 60_000 }).toContain('listening');
     return child;
   }
 

@@ -125,7 +125,7 @@ async function getRoomParticipants(
 ): Promise<Page<RoomParticipant>> {
   const { limit, offset } = pageWindow(query, UNPAGED);
   const members = `FROM room_member x JOIN "user" u ON u.id = x.user_id
-    WHERE x.room_id = $1::uuid AND x.removed_at IS NULL AND x.deleted_at IS NULL AND u.removed_at IS NULL
+    WHERE x.room_id = $1::uuid AND x.removed_at IS NULL AND x.deleted_at IS NULL AND u.removed_at IS NULL AND u.deleted_at IS NULL
     ${query.search.trim() === '' ? '' : 'AND strpos(chat_search_text(u.name), chat_search_text($4)) > 0'}`;
   const { rows } = await db.query<PageRow & ParticipantRow>(
     pageStatement(
@@ -148,7 +148,7 @@ async function getActiveMembers(
   const { rows } = await db.query<{ user_id: number; role: Role }>(
     `/* active_members */ SELECT me.user_id, me.role FROM room_member me JOIN room r ON r.id = me.room_id
       JOIN "user" u ON u.id = me.user_id
-      WHERE me.room_id = $1::uuid AND me.user_id = ANY ($2::int[]) AND ${VISIBLE} AND u.removed_at IS NULL`,
+      WHERE me.room_id = $1::uuid AND me.user_id = ANY ($2::int[]) AND ${VISIBLE} AND u.removed_at IS NULL AND u.deleted_at IS NULL`,
     [roomId, userIds],
   );
   return new Map(rows.map((row) => [row.user_id, row.role]));

@@ -18,7 +18,7 @@ const SHOWN_PARTICIPANTS = 5;
  * Columns of a {@link RoomRow} in light view for the room `r` as the member `me` sees it;
  * `p` is his partner's membership and `pu` the partner.
  */
-export const LIGHT_ROOM_COLUMNS = `r.id, r.name, r.description, r.image, r.encription_data, r.type, r.join_all_user,
+const LIGHT_ROOM_COLUMNS = `r.id, r.name, r.description, r.image, r.encription_data, r.type, r.join_all_user,
   r.send_message, r.add_member, r.edit_group, r.last_sequence, r.created_at, r.updated_at,
   me.role, me.is_pinned, me.is_muted, me.is_partner_blocked, me.read_sequence,
   p.user_id AS partner_id, pu.name AS partner_name, pu.phone AS partner_phone, pu.avatar AS partner_avatar,
@@ -54,7 +54,7 @@ export function fullRoomColumns(participants: 'by name' | 'most recent'): string
     CASE WHEN r.type <> 'p2p' THEN (
       SELECT json_agg(json_build_array(y.id, y.name, y.phone, y.avatar, y.role)) FROM (
         SELECT u.id, u.name, u.phone, u.avatar, x.role FROM room_member x JOIN "user" u ON u.id = x.user_id
-        WHERE x.room_id = r.id AND x.removed_at IS NULL AND x.deleted_at IS NULL AND u.removed_at IS NULL
+        WHERE x.room_id = r.id AND x.removed_at IS NULL AND x.deleted_at IS NULL AND u.removed_at IS NULL AND u.deleted_at IS NULL
         ORDER BY ${order} LIMIT ${SHOWN_PARTICIPANTS}) y
     ) END AS participants`;
 }
@@ -95,7 +95,7 @@ export async function loadLightRooms(
 }
 
 /** A room without participants, last message and unread count. */
-export function toLightRoom(row: RoomRow): Room {
+function toLightRoom(row: RoomRow): Room {
   const room = create(RoomSchema);
   room.id = row.id;
   room.name = row.name ?? '';
