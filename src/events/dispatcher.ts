@@ -1,10 +1,9 @@
 import type { Service } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
-import type { Broker, BrokerMessage } from './broker.ts';
-import { encodeEvent } from './codec.ts';
-import type { Outbox, OutboxEntry, OutboxEvent, OutboxLease } from './outbox.ts';
+import type { Broker } from './broker.ts';
+import type { Outbox, OutboxLease } from './outbox.ts';
+import { OutboxPublisher } from './outbox-publisher.ts';
 import { aborted, pause } from './pause.ts';
-import { roomSubject } from './subjects.ts';
 
 /**
  * Moves committed events from the outbox to the broker.
@@ -49,7 +48,6 @@ export interface DispatcherDeps {
   readonly oldAfterMs?: number;
 }
 
-const PUBLISH_TIMEOUT_MS = 5_000;
 const STOP_MS = 5_000;
 const FIRST_BACKOFF_MS = 50;
 const LAST_BACKOFF_MS = 2_000;
@@ -60,8 +58,6 @@ const INHERITED_BATCHES = 2;
 /** Hints to the active dispatcher elsewhere are at least so far apart. */
 const HINT_MS = 5;
 
-const ROOM_PREFIX = roomSubject('');
-
 /** Starts at once and becomes active when it can. Stopping publishes what is left, until the outbox is empty or the deadline (default 5 s). */
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
   return new OutboxDispatcher(deps);
@@ -69,13 +65,12 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 
 class OutboxDispatcher implements Dispatcher {
   readonly #deps: Required<DispatcherDeps>;
+  readonly #publisher: OutboxPublisher;
   readonly #stopping = new AbortController();
   readonly #expired = new AbortController();
   readonly #unsubscribe: (() => void)[] = [];
   #running: Promise<void> | undefined;
   #active = false;
-  #published = 0;
-  #dropped = 0;
   #woken = false;
   #wake: () => void = () => undefined;
   #hinted = false;
@@ -84,6 +79,7 @@ class OutboxDispatcher implements Dispatcher {
 
   constructor(deps: DispatcherDeps) {
     this.#deps = { pollMs: 1_000, standbyMs: 400, batch: 256, oldAfterMs: 60_000, ...deps };
+    this.#publisher = new OutboxPublisher(this.#deps);
   }
 
   async start(): Promise<void> {
@@ -107,7 +103,8 @@ class OutboxDispatcher implements Dispatcher {
   }
 
   stats(): DispatcherStats {
-    return { active: this.#active, published: this.#published, dropped: this.#dropped };
+    const { published, dropped } = this.#publisher;
+    return { active: this.#active, published, dropped };
   }
 
   async #run(): Promise<void> {
@@ -136,7 +133,9 @@ class OutboxDispatcher implements Dispatcher {
     } finally {
       this.#active = false;
       if (lease.lost.aborted) logger.warn('the right to dispatch events was lost');
-      await lease.release().catch((error: unknown) => logger.warn({ error }, 'releasing the outbox failed'));
+      await lease
+        .release()
+        .catch((error: unknown) => logger.warn({ err: error }, 'releasing the outbox failed'));
     }
   }
 
@@ -167,83 +166,17 @@ class OutboxDispatcher implements Dispatcher {
     inherited: boolean,
     end: AbortSignal,
   ): Promise<{ readonly removed: number; readonly left: number } | undefined> {
-    const { outbox } = this.#deps;
+    const { outbox, batch } = this.#deps;
     try {
       const readAt = Date.now();
-      const entries = await outbox.read(this.#deps.batch);
-      this.#reportEmpty(entries);
-      const unpublished = await this.#unpublished(entries, inherited);
-      if (end.aborted || Date.now() - readAt > STALE_READ_MS) return { removed: 0, left: entries.length };
-      const done = await this.#publish(unpublished);
+      const entries = await outbox.read(batch);
+      const mayPublish = (): boolean => !end.aborted && Date.now() - readAt < STALE_READ_MS;
+      const done = await this.#publisher.publish(entries, inherited, mayPublish);
       if (done.length > 0) await outbox.remove(done);
       if (done.length < entries.length) this.#fail(undefined, 'the broker does not take events');
       return { removed: done.length, left: entries.length - done.length };
     } catch (error) {
       this.#fail(error, 'dispatching events failed');
-      return undefined;
-    }
-  }
-
-  /** An entry that nothing can be read from any more is removed with the others, but not silently. */
-  #reportEmpty(entries: readonly OutboxEntry[]): void {
-    for (const { id, events } of entries) {
-      if (events.length > 0) continue;
-      this.#dropped += 1;
-      this.#deps.logger.error({ entry: id }, 'an entry of the outbox can not be read and is dropped');
-    }
-  }
-
-  /** The entries with those of their events that the broker does not hold already. */
-  async #unpublished(entries: readonly OutboxEntry[], inherited: boolean): Promise<readonly OutboxEntry[]> {
-    const old = Date.now() - this.#deps.oldAfterMs;
-    const suspects = entries
-      .filter((entry) => inherited || entry.createdAt < old)
-      .flatMap((entry) => entry.events);
-    const subjects = new Set(
-      suspects.map((event) => event.subject).filter((subject) => subject.startsWith(ROOM_PREFIX)),
-    );
-    if (subjects.size === 0) return entries;
-    const newest = new Map<string, number>();
-    await Promise.all(
-      [...subjects].map(async (subject) => {
-        newest.set(subject, (await this.#deps.broker.lastRoomEvent(subject)) ?? 0);
-      }),
-    );
-    const isNew = (event: OutboxEvent): boolean => event.roomEvent > (newest.get(event.subject) ?? 0);
-    return entries.map((entry) => ({ ...entry, events: entry.events.filter(isNew) }));
-  }
-
-  /** Ids of the entries whose events are all acknowledged (or can't be published ever). */
-  async #publish(entries: readonly OutboxEntry[]): Promise<number[]> {
-    const messages: BrokerMessage[] = [];
-    // After how many messages each entry is complete.
-    const ends = entries.map((entry) => {
-      for (const event of entry.events) {
-        const message = this.#encode(entry, event);
-        if (message !== undefined) messages.push(message);
-      }
-      return messages.length;
-    });
-    const stored = messages.length === 0 ? 0 : await this.#deps.broker.publish(messages, PUBLISH_TIMEOUT_MS);
-    this.#published += stored;
-    return entries.filter((_entry, index) => (ends[index] ?? 0) <= stored).map((entry) => entry.id);
-  }
-
-  #encode(entry: OutboxEntry, event: OutboxEvent): BrokerMessage | undefined {
-    const { logger } = this.#deps;
-    try {
-      const message = encodeEvent(event);
-      logger.debug(
-        { roomId: event.event.roomId, event: event.event.event.case, userId: event.userId },
-        'publishing',
-      );
-      return message;
-    } catch (error) {
-      this.#dropped += 1;
-      logger.error(
-        { error, entry: entry.id, eventId: event.eventId },
-        'an event can not be encoded and is dropped',
-      );
       return undefined;
     }
   }
@@ -281,7 +214,7 @@ class OutboxDispatcher implements Dispatcher {
   #fail(error: unknown, text: string): void {
     if (this.#failing || this.#stopping.signal.aborted) return;
     this.#failing = true;
-    this.#deps.logger.error({ error }, text);
+    this.#deps.logger.error({ err: error }, text);
   }
 
   #recover(): void {

@@ -145,7 +145,7 @@ class JetStreamBroker implements Broker {
       try {
         listener(data);
       } catch (error) {
-        this.#logger.error({ error, subject }, 'handling a broadcast failed');
+        this.#logger.error({ err: error, subject }, 'handling a broadcast failed');
       }
     }
   }
@@ -184,7 +184,7 @@ class JetStreamBroker implements Broker {
     } catch (error) {
       const problem = streamProblem(error);
       if (problem !== this.#streamProblem)
-        this.#logger.error({ error }, 'the stream of events is not usable');
+        this.#logger.error({ err: error }, 'the stream of events is not usable');
       this.#streamProblem = problem;
     }
   }

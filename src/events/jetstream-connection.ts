@@ -109,8 +109,7 @@ export class NatsLink implements Service {
     for await (const status of nc.status()) {
       if (status.type === 'disconnect') this.#endSession('NATS: connection lost');
       if (status.type === 'reconnect') await this.#beginSession(nc);
-      if (status.type === 'error')
-        this.#options.logger.warn({ error: status.error.message }, 'NATS refused something');
+      if (status.type === 'error') this.#options.logger.warn({ err: status.error }, 'NATS refused something');
     }
     this.#endSession('NATS: connection closed');
   }
@@ -151,6 +150,18 @@ export class NatsLink implements Service {
     if (problem === this.#problem) return;
     this.#problem = problem;
     if (!this.#stopping.signal.aborted) this.#options.logger.error({ problem }, 'NATS is not usable');
+  }
+}
+
+/** The answer to a request, or a rejection as soon as the session ends: the client alone would wait for the timeout. */
+export async function within<T>(session: NatsSession, request: Promise<T>): Promise<T> {
+  const lost = Promise.withResolvers<never>();
+  const end = (): void => lost.reject(new Error('NATS: connection lost'));
+  session.ended.addEventListener('abort', end);
+  try {
+    return await Promise.race([request, lost.promise]);
+  } finally {
+    session.ended.removeEventListener('abort', end);
   }
 }
 

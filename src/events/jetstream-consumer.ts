@@ -1,13 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import {
-  AckPolicy,
-  type ConsumerConfig,
-  type ConsumerInfo,
-  DeliverPolicy,
-  type JetStreamManager,
-} from '@nats-io/jetstream';
+import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from '@nats-io/jetstream';
 import { type Msg, type MsgHdrs, nanos } from '@nats-io/transport-node';
 import type { StoredMessage } from './broker.ts';
+import { type NatsSession, within } from './jetstream-connection.ts';
 import { ROOM_EVENT_HEADER, STREAM_NAME } from './subjects.ts';
 
 /** A server drops a consumer that nobody uses for so long, should the request to delete it be lost. */
@@ -26,12 +21,12 @@ export interface Delivery {
 
 /** A consumer of one reader, in the server's memory and without acknowledgements; it delivers from sequence `start` on. */
 export async function addConsumer(
-  jsm: JetStreamManager,
+  session: NatsSession,
   start: number,
   filters: readonly string[],
   more: Partial<ConsumerConfig> = {},
 ): Promise<ConsumerInfo> {
-  return await jsm.consumers.add(STREAM_NAME, {
+  const config = {
     name: `chat-${randomUUID()}`,
     ack_policy: AckPolicy.None,
     deliver_policy: DeliverPolicy.StartSequence,
@@ -41,12 +36,14 @@ export async function addConsumer(
     inactive_threshold: nanos(INACTIVE_MS),
     ...(filters.length === 0 ? {} : { filter_subjects: [...filters] }),
     ...more,
-  });
+  };
+  return await within(session, session.jsm.consumers.add(STREAM_NAME, config));
 }
 
 /** Deletes a consumer; when that fails the server does it later. */
-export async function dropConsumer(jsm: JetStreamManager, name: string): Promise<void> {
-  await jsm.consumers.delete(STREAM_NAME, name).catch(() => undefined);
+export async function dropConsumer(session: NatsSession, name: string): Promise<void> {
+  if (session.ended.aborted) return;
+  await within(session, session.jsm.consumers.delete(STREAM_NAME, name)).catch(() => undefined);
 }
 
 /** Reads a delivered message; undefined for the server's own notes (heartbeats, ends of a batch). */

@@ -68,7 +68,7 @@ export class JetStreamFollower {
         await this.#followSession(session);
         retryMs = FIRST_RETRY_MS;
       } catch (error) {
-        this.#logger.debug({ error }, 'following the stream failed, trying again');
+        this.#logger.debug({ err: error }, 'following the stream failed, trying again');
         retryMs = Math.min(LAST_RETRY_MS, retryMs * 2);
       }
       await pause(retryMs * (0.5 + Math.random() / 2), stop);
@@ -162,7 +162,7 @@ export class JetStreamFollower {
     try {
       call();
     } catch (error) {
-      this.#logger.error({ error }, 'handling events failed');
+      this.#logger.error({ err: error }, 'handling events failed');
     }
   }
 }
@@ -193,7 +193,7 @@ class PushSubscription {
   }
 
   async open(start: number): Promise<void> {
-    const { name } = await addConsumer(this.#session.jsm, start, [], {
+    const { name } = await addConsumer(this.#session, start, [], {
       deliver_subject: this.#inbox,
       flow_control: true,
       idle_heartbeat: nanos(HEARTBEAT_MS),
@@ -213,8 +213,7 @@ class PushSubscription {
     this.#lost = true;
     if (this.#session.nc.isClosed()) return;
     this.#subscription.unsubscribe();
-    if (this.#name !== undefined && !this.#session.ended.aborted)
-      await dropConsumer(this.#session.jsm, this.#name);
+    if (this.#name !== undefined) await dropConsumer(this.#session, this.#name);
   }
 
   #hear(msg: Msg): void {

@@ -1,5 +1,5 @@
 import type { Logger } from '../logger.ts';
-import type { NatsSession } from './jetstream-connection.ts';
+import { type NatsSession, within } from './jetstream-connection.ts';
 import { addConsumer, dropConsumer, toRoomEvent } from './jetstream-consumer.ts';
 import { streamState } from './jetstream-stream.ts';
 import { MAX_EVENTS_PER_SUBJECT, STREAM_NAME } from './subjects.ts';
@@ -43,14 +43,17 @@ export async function holdsAllAfter(
   return true;
 }
 
-async function countAfter({ jsm }: NatsSession, after: number, subjects: readonly string[]): Promise<number> {
-  const consumer = await addConsumer(jsm, after + 1, subjects);
-  await dropConsumer(jsm, consumer.name);
+async function countAfter(session: NatsSession, after: number, subjects: readonly string[]): Promise<number> {
+  const consumer = await addConsumer(session, after + 1, subjects);
+  await dropConsumer(session, consumer.name);
   return consumer.num_pending;
 }
 
 /** Number of the newest room event of a subject; undefined when there is none. */
-export async function newestRoomEvent({ jsm }: NatsSession, subject: string): Promise<number | undefined> {
-  const newest = await jsm.streams.getMessage(STREAM_NAME, { last_by_subj: subject });
+export async function newestRoomEvent(session: NatsSession, subject: string): Promise<number | undefined> {
+  const newest = await within(
+    session,
+    session.jsm.streams.getMessage(STREAM_NAME, { last_by_subj: subject }),
+  );
   return newest === null ? undefined : toRoomEvent(newest.header);
 }

@@ -57,7 +57,7 @@ export async function* readHistory(
         return;
     } catch (error) {
       if (error instanceof HistoryLostError) throw error;
-      deps.logger.debug({ error }, 'reading the history failed, trying again');
+      deps.logger.debug({ err: error }, 'reading the history failed, trying again');
     }
     await pause(RETRY_MS, signal);
   }
@@ -89,12 +89,10 @@ async function* readSession(
     if (state.epoch !== position.epoch || state.last < Math.max(position.after, until ?? 0))
       throw new HistoryLostError();
   };
-  const consumer = await addConsumer(session.jsm, position.after + 1, filters).catch(
-    async (error: unknown) => {
-      await verify();
-      throw error;
-    },
-  );
+  const consumer = await addConsumer(session, position.after + 1, filters).catch(async (error: unknown) => {
+    await verify();
+    throw error;
+  });
   const puller = new Puller(session, consumer.name);
   try {
     await verify();
@@ -115,7 +113,7 @@ async function* readSession(
     return true;
   } finally {
     puller.close();
-    await dropConsumer(session.jsm, consumer.name);
+    await dropConsumer(session, consumer.name);
   }
 }
 

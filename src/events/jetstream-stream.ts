@@ -10,7 +10,7 @@ import {
 import { nanos } from '@nats-io/transport-node';
 import type { Logger } from '../logger.ts';
 import type { BrokerState } from './broker.ts';
-import type { NatsSession } from './jetstream-connection.ts';
+import { type NatsSession, within } from './jetstream-connection.ts';
 import { MAX_EVENT_AGE_MS, MAX_EVENTS_PER_SUBJECT, STREAM_NAME, STREAM_SUBJECTS } from './subjects.ts';
 
 /** What behaviour 2.1 fixes; everything else is the server's default, or the operator's choice on an existing stream. */
@@ -33,16 +33,16 @@ export async function ensureStream(session: NatsSession, logger: Logger): Promis
   const present = await findStream(session);
   if (present === undefined) {
     logger.info({ stream: STREAM_NAME }, 'creating the stream of events');
-    return await streams.add({ name: STREAM_NAME, storage: StorageType.File, ...WANTED });
+    return await within(session, streams.add({ name: STREAM_NAME, storage: StorageType.File, ...WANTED }));
   }
   if (isWanted(present.config)) return present;
   logger.info({ stream: STREAM_NAME }, 'updating the stream of events');
-  return await streams.update(STREAM_NAME, WANTED);
+  return await within(session, streams.update(STREAM_NAME, WANTED));
 }
 
-async function findStream({ jsm }: NatsSession): Promise<StreamInfo | undefined> {
+async function findStream(session: NatsSession): Promise<StreamInfo | undefined> {
   try {
-    return await jsm.streams.info(STREAM_NAME);
+    return await within(session, session.jsm.streams.info(STREAM_NAME));
   } catch (error) {
     if (error instanceof JetStreamApiError && error.code === JetStreamApiCodes.StreamNotFound)
       return undefined;

@@ -42,10 +42,12 @@ export function roomEvents(messages: readonly StoredMessage[]): (number | undefi
   return messages.map((message) => message.roomEvent);
 }
 
-/** Publishes all, however many calls it takes. */
+/** Publishes all, however many calls it takes and however long the broker is away. */
 export async function publishAll(broker: Broker, messages: readonly BrokerMessage[]): Promise<void> {
   for (let sent = 0; sent < messages.length; ) {
-    sent += await broker.publish(messages.slice(sent, sent + 500), 5_000);
+    const stored = await broker.publish(messages.slice(sent, sent + 500), 5_000);
+    if (stored === 0) await vi.waitFor(() => broker.state(), { timeout: 30_000, interval: 20 });
+    sent += stored;
   }
 }
 

@@ -9,6 +9,8 @@ import { freePort } from './ports.ts';
 export interface NatsServer {
   readonly url: string;
   readonly pid: number;
+  /** The folder that it stores in. */
+  readonly store: string;
   /** Kills it (SIGKILL) and keeps its store. */
   kill(): Promise<void>;
   /** Starts it again on the same port; `wipe` empties its store first. */
@@ -46,6 +48,7 @@ export async function startNats(): Promise<NatsServer> {
     get pid() {
       return child.pid ?? 0;
     },
+    store,
     async kill() {
       await end(child, 'SIGKILL');
     },
