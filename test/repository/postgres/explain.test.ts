@@ -115,7 +115,7 @@ describe.skipIf(inject('postgresUrl') === '')('with 200,000 messages in 200 room
   let database: TestDatabase;
   beforeAll(async () => {
     database = await createTestDatabase();
-    await seedLargeDatabase(database.db);
+    await seedLargeDatabase(database.url);
   }, 180_000);
   afterAll(async () => await database?.drop());
 
