@@ -2,8 +2,9 @@
  * Runs the README's commands as a reader would, against the service that they start, and compares what they print.
  *
  * An HTML comment before a shell block says how: `ci: service` runs until the end, `ci: follow` runs beside the blocks after it,
- * `ci: run` has to end well (those share one shell, as in one terminal), `ci: chat` is typed into, `ci: skip …` is not run.
- * A block after `ci: prints` is what the block before it prints; `…` stands for anything.
+ * `ci: run` has to end well (those share one shell, as in one terminal), `ci: database` too, with an empty database in place of the one
+ * that it names, `ci: chat` is typed into.
+ * A block after `ci: prints` is what the block before it prints, one after `ci: shows` what `ci: follow` does; `…` stands for anything.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -13,8 +14,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '../test/support/ports.ts';
+import { startPostgres } from '../test/support/postgres-server.ts';
 
-const TIMEOUT_MS = 60_000;
+const TIMEOUT_MS = 120_000;
 const STOP_MS = 12_000;
 /** As the README has it; another one when it is taken on this machine. */
 const README_ADDRESS = '127.0.0.1:8080';
@@ -32,17 +34,19 @@ let service: Running | undefined;
 
 try {
   let printed: () => string = () => '';
+  let followed = printed;
   for (const { how, text } of blocksOf(readFileSync('README.md', 'utf8'))) {
-    if (how.startsWith('skip')) continue;
-    if (how === 'prints') {
+    if (how === 'prints' || how === 'shows') {
+      const output = how === 'prints' ? printed : followed;
       await until(
-        () => matches(printed(), text),
-        () => `expected:\n${text}\nbut got:\n${printed()}`,
+        () => matches(output(), text),
+        () => `expected:\n${text}\nbut got:\n${output()}`,
       );
       continue;
     }
     console.log(`\n${text.trimEnd().replace(/^/gm, '$ ')}`);
     printed = await perform({ how, text: here(text) });
+    if (how === 'follow') followed = printed;
   }
   await stopService();
   console.log("\nREADME's commands work, and the service ended with exit code 0");
@@ -58,12 +62,13 @@ try {
 async function perform({ how, text }: Block): Promise<() => string> {
   switch (how) {
     case 'service':
-      service = await startService(text);
-      return service.output;
+      return await startService(text);
     case 'follow':
       return await follow(text);
     case 'run':
       return await runInTerminal(text);
+    case 'database':
+      return await runOnDatabase(text);
     case 'chat':
       return await chat(text);
     default:
@@ -71,16 +76,17 @@ async function perform({ how, text }: Block): Promise<() => string> {
   }
 }
 
-async function startService(text: string): Promise<Running> {
+async function startService(text: string): Promise<() => string> {
   // This process runs from the folder that npm ci would empty; it was done before.
   const running = start(['-c', text.replace('npm ci\n', '')]);
+  service = running;
   await until(async () => {
     if (running.child.exitCode !== null) throw new Error('the service ended');
     const answer = await fetch(`http://${address}/readyz`).catch(() => undefined);
     return answer?.status === 200;
   });
   console.log(running.output());
-  return running;
+  return running.output;
 }
 
 /** As a process manager does: tells the service itself, and looks at how `npm start` ends then. */
@@ -131,6 +137,15 @@ async function runInTerminal(text: string): Promise<() => string> {
   console.log(printed);
   if (terminal.child.exitCode !== null) throw new Error(`it ended with ${terminal.child.exitCode}`);
   return () => printed;
+}
+
+async function runOnDatabase(text: string): Promise<() => string> {
+  const postgres = await startPostgres();
+  try {
+    return await runInTerminal(text.replace(/postgres:\/\/\S+/, postgres.url));
+  } finally {
+    await postgres.stop();
+  }
 }
 
 /** Types a line, waits until the conversation shows it, and leaves. */
