@@ -100,13 +100,12 @@ export async function placesOf(rooms: readonly SeedRoom[]): Promise<Place[]> {
 
 function settings(databaseUrl: string, natsUrl: string): Record<string, string> {
   return {
+    MODE: 'PROD',
     DATABASE_URL: databaseUrl,
     NATS_URL: natsUrl,
     JWT_SECRET,
     CHAT_KEY: MASTER.key,
     CHAT_IV: MASTER.iv,
-    DATA_DIR: 'memory:',
-    DEMO_DATA: 'false',
     LOG_LEVEL: 'error',
     MAX_STREAMS_PER_USER: '0',
     STREAM_HEARTBEAT_MS: '300000',

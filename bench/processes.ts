@@ -1,10 +1,14 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../test/support/ports.ts';
 import type { FloorCommand, FloorReady } from './floors/floor-protocol.ts';
 import type { LoadEvent, LoadJob } from './load-protocol.ts';
+
+/** The longest that a load process may take for its next event. */
+const LOAD_TIMEOUT_MS = 120_000;
 
 /** A load process at work. */
 export interface Load {
@@ -31,11 +35,25 @@ export function startLoad(job: LoadJob): Load {
           return found as Extract<LoadEvent, { kind: typeof kind }>;
         }
         if (child.exitCode !== null) throw new Error(`load process ended with ${child.exitCode}`);
-        await Promise.race([once(child, 'message'), once(child, 'exit')]);
+        await news(child, kind);
       }
     },
     stop: () => end(child, 'SIGKILL'),
   };
+}
+
+/** Resolves when the process says something or ends; rejects when it does neither for too long. */
+async function news(child: ChildProcess, expected: string): Promise<void> {
+  const heard = new AbortController();
+  const { signal } = heard;
+  const tooLate = sleep(LOAD_TIMEOUT_MS, undefined, { signal }).then(() => {
+    throw new Error(`load process: waited too long for "${expected}"`);
+  });
+  try {
+    await Promise.race([once(child, 'message', { signal }), once(child, 'exit', { signal }), tooLate]);
+  } finally {
+    heard.abort();
+  }
 }
 
 /** Runs a job to the event that ends it. */
@@ -91,7 +109,7 @@ export async function startChatServer(settings: Readonly<Record<string, string>>
     'exit',
   );
   if (migrated !== 0) throw new Error(`migrate ended with ${migrated}`);
-  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'inherit'] });
   await untilReady(child, port);
   return {
     port,
