@@ -236,6 +236,22 @@ describe.skipIf(!inject('canStart').nats)('faults of the broker', () => {
     expect(new Set(roomEvents(foreigners))).toEqual(new Set([undefined]));
   });
 
+  test('nothing is stored behind a message that the server refuses', async () => {
+    const broker = await startBroker();
+    const nc = await connect({ servers: server.url });
+    const jsm = await jetstreamManager(nc);
+    await jsm.streams.update(STREAM_NAME, { max_msg_size: 500 });
+    const subject = freshSubject();
+    const messages = brokerMessages(subject, 5);
+    const huge = { ...brokerMessage(subject, 3), data: new Uint8Array(1_000) };
+    expect(await broker.publish(messages.with(2, huge), 5_000)).toBe(2);
+    expect(roomEvents(await history(broker, [subject]))).toEqual([1, 2]);
+    await jsm.streams.update(STREAM_NAME, { max_msg_size: -1 });
+    expect(await broker.publish(messages.with(2, huge), 5_000)).toBe(5);
+    expect(roomEvents(await history(broker, [subject]))).toEqual(numbers(5));
+    await nc.close();
+  });
+
   test('what was discarded while the network was away is noticed', async () => {
     const proxy = await startTcpProxy(server.url);
     const [near, far] = [await startBroker(), await startBroker(proxy.url)];
