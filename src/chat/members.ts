@@ -17,11 +17,11 @@ import {
 } from '../gen/services/chat/v1/types_pb.ts';
 import type { Actor, RoomsRepository } from '../repository/rooms-repository.ts';
 import { notFound } from './errors.ts';
-import { type ChatLimits, MAX_ITEMS_PER_PAGE, MAX_NAME_CHARS } from './limits.ts';
-import { clampPaging, paginationMeta } from './paging.ts';
+import { type ChatLimits, MAX_ITEMS_PER_PAGE } from './limits.ts';
+import { clampPaging, paginationMeta, searchText } from './paging.ts';
 import { addMembers, changeRole, checkDissolve, removeMembers } from './room-rules.ts';
 import { seconds } from './time.ts';
-import { distinctIds, isUserId, text, uuid } from './validation.ts';
+import { distinctIds, isUserId, uuid } from './validation.ts';
 
 /** Who is in a room, and as what (behaviour 1.4.4, 1.4.7, 1.4.8, 1.4.10). Refusals are ChatErrors. */
 export interface MembersService {
@@ -52,7 +52,7 @@ export function createMembers({ rooms, limits }: MembersDeps): MembersService {
     async getRoomParticipants(caller, request) {
       const room = await lightRoom(rooms, caller.userId, uuid(request.id));
       const paging = clampPaging(request, MAX_ITEMS_PER_PAGE);
-      const search = text(request.search, MAX_NAME_CHARS).trim();
+      const search = searchText(request.search);
       const page = await rooms.getRoomParticipants(room.id, { ...paging, search });
       const meta = paginationMeta(paging, page);
       return create(GetRoomParticipantsResponseSchema, { participants: page.items, meta });

@@ -1,6 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { type PaginationMeta, PaginationMetaSchema } from '../gen/services/chat/v1/types_pb.ts';
 import type { Page, Paging } from '../repository/rooms-repository.ts';
+import { MAX_NAME_CHARS } from './limits.ts';
+import { isBlank, text } from './validation.ts';
 
 /** A request's paging with its limit read as at most `maxLimit`. */
 export function clampPaging(request: Paging, maxLimit: number): Paging {
@@ -18,4 +20,9 @@ export function paginationMeta(paging: Paging, page: Page<unknown>): PaginationM
     totalPages,
     currentPage,
   });
+}
+
+/** What to look for in names; empty when the text is blank. */
+export function searchText(search: string): string {
+  return isBlank(search) ? '' : text(search, MAX_NAME_CHARS);
 }

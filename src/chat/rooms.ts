@@ -34,7 +34,7 @@ import {
   MAX_ROOMS_PER_PAGE,
   MAX_URL_CHARS,
 } from './limits.ts';
-import { clampPaging, paginationMeta } from './paging.ts';
+import { clampPaging, paginationMeta, searchText } from './paging.ts';
 import { changeRoom, toggleBlock, toggleMute } from './room-rules.ts';
 import { parseInstant, seconds } from './time.ts';
 import { ROOM_TYPES, type RoomFields } from './types.ts';
@@ -70,7 +70,7 @@ export function createRooms({ rooms, keys, limits }: RoomsDeps): RoomsService {
       const paging = clampPaging(request, MAX_ROOMS_PER_PAGE);
       const page = await rooms.getRoomList(caller.userId, {
         ...paging,
-        search: text(request.search, MAX_NAME_CHARS).trim(),
+        search: searchText(request.search),
         type: text(request.type, MAX_NAME_CHARS),
         ...present({ since: request.since === '' ? undefined : parseInstant(request.since) }),
       });

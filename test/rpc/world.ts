@@ -1,5 +1,6 @@
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { expect } from 'vitest';
+import type { AppParts } from '../../src/app.ts';
 import { encryptMessage } from '../../src/crypto/message-cipher.ts';
 import { ChatService } from '../../src/gen/services/chat/v1/service_pb.ts';
 import { type MessageEvent, MessageStatus, type Room } from '../../src/gen/services/chat/v1/types_pb.ts';
@@ -51,6 +52,7 @@ type People<N extends number, P extends Person[] = []> = P['length'] extends N
 /** The whole service on a database of its own, with people in it. */
 export interface World {
   readonly url: string;
+  readonly parts: AppParts;
   readonly db: Sql;
   readonly admin: Client<typeof UsersService>;
   readonly adminToken: string;
@@ -74,7 +76,8 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
   const recorder = await startNotificationsRecorder();
   const app = await startTestApp({ users: 0, env: { NOTIFICATIONS_URL: recorder.url, ...env } });
   const { url } = app;
-  const { db, keys } = app.app.parts();
+  const parts = app.app.parts();
+  const { db, keys } = parts;
   const closing = new AbortController();
   // No such user: an administrator need not exist.
   const adminToken = await tokenOf(2_000_000_000, { admin: true });
@@ -117,6 +120,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
 
   return {
     url,
+    parts,
     db,
     admin,
     adminToken,
