@@ -8,7 +8,7 @@ import { aborted, pause } from './pause.ts';
 const OLDEST_SERVER = [2, 10] as const;
 const RETRY_MS = 250;
 /** How long one request to the server may take. */
-export const REQUEST_TIMEOUT_MS = 3_000;
+const REQUEST_TIMEOUT_MS = 3_000;
 
 /** Where NATS is, and who we are there. */
 export interface NatsOptions {

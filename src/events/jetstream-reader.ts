@@ -11,7 +11,7 @@ import { STREAM_NAME } from './subjects.ts';
  * The server compares all filters of a consumer with each other: 256 cost it some 10 ms, 1,000 already 170 and 2,000 a second
  * (nats-server 2.15). With more subjects everything is read and sorted out here.
  */
-export const MAX_FILTERS = 256;
+const MAX_FILTERS = 256;
 const BATCH = 256;
 const EXPIRES_MS = 10_000;
 const HEARTBEAT_MS = 2_000;
