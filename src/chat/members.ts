@@ -21,7 +21,7 @@ import { type ChatLimits, MAX_ITEMS_PER_PAGE } from './limits.ts';
 import { clampPaging, paginationMeta, searchText } from './paging.ts';
 import { addMembers, changeRole, checkDissolve, removeMembers } from './room-rules.ts';
 import { seconds } from './time.ts';
-import { distinctIds, isUserId, uuid } from './validation.ts';
+import { distinctIds, uuid } from './validation.ts';
 
 /** Who is in a room, and as what (behaviour 1.4.4, 1.4.7, 1.4.8, 1.4.10). Refusals are ChatErrors. */
 export interface MembersService {
@@ -68,7 +68,7 @@ export function createMembers({ rooms, limits }: MembersDeps): MembersService {
 
     async addParticipantToRoom(caller, request) {
       const roomId = uuid(request.id);
-      const userIds = distinctIds(request.participants, limits.maxParticipantsPerCall).filter(isUserId);
+      const userIds = distinctIds(request.participants, limits.maxParticipantsPerCall);
       const decide = addMembers(userIds, seconds(new Date()), limits.maxGroupMembers);
       await rooms.addParticipantToRoom(caller, roomId, userIds, decide);
       return create(AddParticipantToRoomResponseSchema, { success: true });
