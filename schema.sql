@@ -272,15 +272,19 @@ BEGIN
       ) END AS contact_id,
       r.last_sequence + row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) AS sequence,
       r.last_event + 2 * row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) - 1 AS room_event
+    -- Each by its key alone, in this order: with more conditions, a plan might walk through all rooms, or all members of one.
     FROM item
-    JOIN room r ON r.id = item.room_id AND r.deleted_at IS NULL
-    -- By its key alone: with the conditions inside, a plan might walk through all members of the room.
+    CROSS JOIN LATERAL (
+      SELECT x.last_sequence, x.last_event, x.deleted_at FROM room x WHERE x.id = item.room_id OFFSET 0
+    ) r
     CROSS JOIN LATERAL (
       SELECT x.removed_at, x.deleted_at FROM room_member x
       WHERE x.room_id = item.room_id AND x.user_id = item.sender_id OFFSET 0
     ) m
-    JOIN "user" u ON u.id = item.sender_id
-    WHERE m.removed_at IS NULL AND m.deleted_at IS NULL
+    CROSS JOIN LATERAL (
+      SELECT x.name, x.phone, x.avatar FROM "user" x WHERE x.id = item.sender_id OFFSET 0
+    ) u
+    WHERE r.deleted_at IS NULL AND m.removed_at IS NULL AND m.deleted_at IS NULL
       AND NOT EXISTS (SELECT FROM known WHERE known.ord = item.ord)
   ), numbered AS (
     UPDATE room SET last_sequence = room.last_sequence + n.sent, last_event = room.last_event + 2 * n.sent,
