@@ -161,7 +161,11 @@ class ChatApp implements App {
     const events = new CommitSignal();
     const notifications = new CommitSignal();
     const keys = createRoomKeys(secrets.masterKey);
-    const rooms = createPostgresRoomsRepository({ db, events, notifications });
+    const rooms = createPostgresRoomsRepository({
+      db,
+      events,
+      notifications: this.#wantsNotifications() ? notifications : undefined,
+    });
     const users = createPostgresUsersRepository(db);
     const broker = this.#overrides.broker ?? createBroker(config, logger);
     const outbox = createPostgresOutbox({ db, signal: events });
@@ -193,6 +197,13 @@ class ChatApp implements App {
     const server = this.#createServer(parts, secrets);
     this.#server = server;
     return { parts, services: [broker, dispatcher, worker, streams, this.#front(server, streams)] };
+  }
+
+  /** Without a service to tell, and without a log that shows them, notifications would be work for nobody. */
+  #wantsNotifications(): boolean {
+    const isTold =
+      this.#config.notifications.url !== undefined || this.#overrides.notifications !== undefined;
+    return isTold || this.#logger.isLevelEnabled('debug');
   }
 
   #createServer({ db, broker, users, chat, streams }: AppParts, secrets: Secrets): HttpServer {

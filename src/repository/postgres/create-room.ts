@@ -17,13 +17,14 @@ export async function createRoom(
   deps: WriteDeps,
   room: NewRoom,
 ): Promise<{ readonly room: Room; readonly created: boolean }> {
+  const wanted = { ...room, subscribe: room.subscribe && deps.notifications !== undefined };
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     const answer = await retryConflicts(
-      async () => await deps.db.transaction(async (tx) => await findOrWrite(tx, room)),
+      async () => await deps.db.transaction(async (tx) => await findOrWrite(tx, wanted)),
     );
     if (answer === undefined) continue;
     if (answer.created) deps.events.notify();
-    if (answer.created && room.subscribe) deps.notifications.notify();
+    if (answer.created && wanted.subscribe) deps.notifications?.notify();
     return answer;
   }
   throw new Error('the p2p room of the pair vanished again and again');

@@ -29,7 +29,7 @@ type RoomWrites = Pick<
 
 /**
  * The RoomsRepository on Postgres: the record. `events` is signalled after commits that wrote outbox entries,
- * `notifications` after those that wrote notification jobs.
+ * `notifications` after those that wrote notification jobs; without it none are written.
  */
 export function createPostgresRoomsRepository(deps: WriteDeps): RoomsRepository {
   return { ...createRoomReads(deps.db), ...createMessageReads(deps.db), ...createWrites(deps) };

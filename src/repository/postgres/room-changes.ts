@@ -13,7 +13,8 @@ import { retryConflicts } from './store-errors.ts';
 export interface WriteDeps {
   readonly db: Db;
   readonly events: CommitSignal;
-  readonly notifications: CommitSignal;
+  /** Undefined: nobody sends notifications, so no job is stored. */
+  readonly notifications: CommitSignal | undefined;
 }
 
 /** What work in a locked room has in hand. */
@@ -43,13 +44,13 @@ export async function inRoom<T>(
         const room = await lockRoom(tx, roomId);
         const view = room && (await loadRoom(tx, actor.userId, roomId, 'light'));
         if (room === undefined || view === undefined) throw unseen();
-        const journal = new RoomJournal(room, actor);
+        const journal = new RoomJournal(room, actor, deps.notifications !== undefined);
         const result = await work({ tx, room, view, journal });
         return { result, announced: await journal.write(tx) };
       }),
   );
   if (announced.events) deps.events.notify();
-  if (announced.notifications) deps.notifications.notify();
+  if (announced.notifications) deps.notifications?.notify();
   return result;
 }
 

@@ -36,6 +36,7 @@ export interface LockedRoom {
 export class RoomJournal {
   readonly #room: LockedRoom;
   readonly #actor: Actor;
+  readonly #notifies: boolean;
   readonly #messages: Record<string, unknown>[] = [];
   readonly #outbox: OutboxRow[] = [];
   readonly #joins: { readonly userId: number; readonly sequence: number; readonly event: number }[] = [];
@@ -43,9 +44,10 @@ export class RoomJournal {
   #sequence: number;
   #event: number;
 
-  constructor(room: LockedRoom, actor: Actor) {
+  constructor(room: LockedRoom, actor: Actor, notifies: boolean) {
     this.#room = room;
     this.#actor = actor;
+    this.#notifies = notifies;
     this.#sequence = room.lastSequence;
     this.#event = room.lastEvent;
   }
@@ -88,7 +90,7 @@ export class RoomJournal {
   }
 
   notification(notification: Notification): void {
-    this.#notifications.push(notification);
+    if (this.#notifies) this.#notifications.push(notification);
   }
 
   /** Writes everything; the last thing a transaction does with the room. */

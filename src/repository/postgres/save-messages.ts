@@ -21,17 +21,17 @@ export interface SavedMessage {
 export function createSaveMessage(deps: {
   readonly db: Db;
   readonly events: CommitSignal;
-  readonly notifications: CommitSignal;
+  readonly notifications: CommitSignal | undefined;
 }): (message: NewMessage) => Promise<SavedMessage> {
   const { db, events, notifications } = deps;
   const group = new GroupCommit<NewMessage, SavedRow>({
     key: ({ sender, senderMessageId }) =>
       senderMessageId === undefined ? undefined : `${sender.userId}:${senderMessageId}`,
     async write(messages) {
-      const rows = await saveGroup(db, messages);
+      const rows = await saveGroup(db, messages, notifications !== undefined);
       const stored = messages.filter((_, index) => rows[index]?.outcome === 'stored');
       if (stored.length > 0) events.notify();
-      if (stored.some(({ push }) => push)) notifications.notify();
+      if (stored.some(({ push }) => push)) notifications?.notify();
       return rows;
     },
   });
@@ -54,10 +54,10 @@ export function createSaveMessage(deps: {
   };
 }
 
-async function saveGroup(db: Db, messages: readonly NewMessage[]): Promise<SavedRow[]> {
+async function saveGroup(db: Db, messages: readonly NewMessage[], notifies: boolean): Promise<SavedRow[]> {
   const keyed = messages.filter(({ senderMessageId }) => senderMessageId !== undefined);
   const { rows } = await db.query<AnswerRow>(SAVE, [
-    JSON.stringify(messages.map(toInput)),
+    JSON.stringify(messages.map((message, ord) => toInput(message, ord, notifies))),
     [...new Set(messages.map(({ roomId }) => roomId))],
     keyed.map(({ sender }) => sender.userId),
     keyed.map(({ senderMessageId }) => senderMessageId),
@@ -71,7 +71,7 @@ const SAVE =
   '/* save_messages */ SELECT * FROM chat_save_messages($1::json, $2::uuid[], $3::int[], $4::text[])';
 
 /** The columns of the function's input; what is left out is NULL. */
-function toInput(message: NewMessage, ord: number): Record<string, unknown> {
+function toInput(message: NewMessage, ord: number, notifies: boolean): Record<string, unknown> {
   return {
     ord,
     id: message.id,
@@ -96,8 +96,8 @@ function toInput(message: NewMessage, ord: number): Record<string, unknown> {
     file: message.file,
     event: message.event,
     sender_message_id: message.senderMessageId,
-    push: message.push,
-    client: message.push ? message.sender.client : undefined,
+    push: message.push && notifies,
+    client: message.push && notifies ? message.sender.client : undefined,
   };
 }
 
