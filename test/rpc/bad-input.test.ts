@@ -33,7 +33,7 @@ describe.skipIf(inject('postgresUrl') === '')('bad input', () => {
   const seed = Math.floor(Math.random() * 4_294_967_296);
 
   beforeAll(async () => {
-    world = await openWorld({ MAX_STREAMS_PER_USER: '0' });
+    world = await openWorld({ MAX_STREAMS_PER_USER: '0', LOG_LEVEL: 'error' });
     const [first, second, third, fourth] = await world.people(4);
     attacker = first;
     partners = [second, third];
