@@ -45,7 +45,7 @@ export type Room = Message<"services.chat.v1.Room"> & {
   photoUrl: string;
 
   /**
-   * Room key, encrypted with the master key (see docs/encryption.md).
+   * Room key, encrypted with the master key and encoded as base64.
    *
    * @generated from field: string encryption_data = 5;
    */
