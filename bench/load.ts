@@ -1,6 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { quantile } from './report.ts';
 
+/** Code that has run for so long is compiled, in the server and in the load process. */
+const WARM_UP_MS = 1500;
+
 /** What a closed loop of callers reached. */
 export type LoadResult = {
   readonly perSecond: number;
@@ -12,7 +15,7 @@ export type LoadResult = {
 
 /**
  * Runs `callers` loops for `seconds`, each calling again as soon as it was answered.
- * A fifth of that time before it warms up and is not counted.
+ * The time before it, {@link WARM_UP_MS}, is not counted.
  * With `calls`, makes that many calls instead, counts them all, and gives up after `seconds`.
  */
 export async function closedLoop(
@@ -42,7 +45,7 @@ export async function closedLoop(
 
   const loops = Array.from({ length: options.callers }, (_, caller) => loop(caller));
   const finished = Promise.all(loops);
-  if (options.calls === undefined) await sleep((options.seconds * 1000) / 5);
+  if (options.calls === undefined) await sleep(WARM_UP_MS);
   counting = true;
   const from = performance.now();
   await Promise.race([finished, sleep(options.seconds * 1000, undefined, { ref: false })]);
