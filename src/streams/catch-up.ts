@@ -19,6 +19,9 @@ export interface CatchUpDeps {
   readonly bufferBytes: number;
 }
 
+/** A place in no history: who comes back to it has to resynchronise. */
+const NOWHERE: StreamPosition = { epoch: 'none', sequence: 0 };
+
 /**
  * Brings one stream from where it begins to the live feed, without a gap and without a repeat.
  *
@@ -34,7 +37,7 @@ export interface CatchUpDeps {
 export class CatchUp {
   readonly #session: Session;
   readonly #deps: CatchUpDeps;
-  readonly #reader: HistoryReader;
+  #reader: HistoryReader;
   readonly #cancel = new AbortController();
   #loadedAt = 0;
   #enteredAt = 0;
@@ -64,6 +67,8 @@ export class CatchUp {
     this.#isEntered = true;
     const after = 'resync' in start ? this.#loadedAt : (start.after ?? openedAt);
     this.#session.replayedUpTo(after);
+    // Remembered at once: who takes over from this stream must find what it owed its client.
+    this.#session.beginsAt('resync' in start ? NOWHERE : { epoch: loadedAt.epoch, sequence: after });
     if ('resync' in start) this.#session.push(resyncAt(loadedAt, start.resync));
     await this.#replayAll(after);
   }
@@ -128,12 +133,18 @@ export class CatchUp {
         return undefined;
       }
       const entered = this.#handOver(chunk.events);
-      // Events of a room that was just entered were not read, and live ones did not wait: read on from its join.
-      if (entered !== undefined) this.#isBehind = true;
+      if (entered !== undefined) this.#readAgain();
       position = entered ?? chunk.reached;
       this.#session.replayedUpTo(position);
     }
     return position;
+  }
+
+  /** Events of a room that was just entered were not read, and live ones did not wait: what follows its join is read anew. */
+  #readAgain(): void {
+    this.#reader = new HistoryReader(this.#deps.history);
+    this.#buffer = [];
+    this.#isBehind = true;
   }
 
   /** Sequence of the join by which the stream entered a room, if one did; what follows it was not handed over. */

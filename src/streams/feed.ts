@@ -113,12 +113,25 @@ export class Feed {
 }
 
 /** How a stored message follows the others of its room; also for one that can't be decoded. */
-export function follow(order: RoomOrder, message: StoredMessage, event: StreamEvent | undefined): Succession {
+function follow(order: RoomOrder, message: StoredMessage, event: StreamEvent | undefined): Succession {
   if (event !== undefined) return order.follow(event);
   const roomId = roomOf(message.subject);
   return roomId === undefined || message.roomEvent === undefined
     ? 'next'
     : order.next(roomId, message.roomEvent);
+}
+
+/**
+ * The same for a reader that follows a room only while its user is in it: what happened before a join is no hole.
+ */
+export function followAsMember(
+  order: RoomOrder,
+  message: StoredMessage,
+  event: StreamEvent | undefined,
+): Succession {
+  const succession = follow(order, message, event);
+  if (event?.joinedUser !== undefined) order.skipTo(event.roomId, event.roomEvent);
+  return succession;
 }
 
 const ROOM_PREFIX = roomSubject('');

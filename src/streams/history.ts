@@ -1,6 +1,6 @@
 import { type Broker, HistoryLostError, type StoredMessage } from '../events/broker.ts';
 import { directSubject, roomSubject } from '../events/subjects.ts';
-import { follow } from './feed.ts';
+import { followAsMember } from './feed.ts';
 import { Gate } from './gate.ts';
 import type { RecentEvents } from './recent-events.ts';
 import { RoomOrder } from './room-order.ts';
@@ -65,6 +65,7 @@ export class HistoryReader {
       if (!isOn(event, userId, rooms)) continue;
       if (events.length >= MAX_EVENTS) return { events, reached: event.sequence - 1 };
       const succession = this.#order.follow(event);
+      if (event.joinedUser !== undefined) this.#order.skipTo(event.roomId, event.roomEvent);
       if (succession === 'gap') return 'cursor_expired';
       if (succession === 'next') events.push(event);
     }
@@ -103,7 +104,7 @@ export class HistoryReader {
   /** The event, when it comes after the cursor and is the next one of its room. */
   #judge(epoch: string, message: StoredMessage, after: number): StreamEvent | 'gap' | 'skip' {
     const event = readStored(epoch, message);
-    const succession = follow(this.#order, message, event);
+    const succession = followAsMember(this.#order, message, event);
     if (message.sequence <= after || succession === 'repeat' || event === undefined) return 'skip';
     return succession === 'gap' ? 'gap' : event;
   }

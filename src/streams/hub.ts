@@ -121,7 +121,8 @@ export class Hub implements FeedListener {
 
   /** Who is in a room with a hole may have missed that he was taken out of it: he begins anew. */
   gap(roomId: string): void {
-    this.#recent.clear(this.#position() - 1);
+    // Who was left before the hole has to read it from the broker, to see that it is one.
+    this.#recent.clear(this.#position());
     for (const stream of [...(this.#rooms.get(roomId)?.keys() ?? [])]) {
       if (!stream.readsItself) stream.restart('cursor_expired');
     }

@@ -1,5 +1,5 @@
 import type { Broker } from '../events/broker.ts';
-import { follow } from './feed.ts';
+import { followAsMember } from './feed.ts';
 import { LOOK_BACK, subjectsOf } from './history.ts';
 import { RoomOrder } from './room-order.ts';
 import type { Session } from './session.ts';
@@ -26,7 +26,7 @@ export async function readOn(
       for (const message of batch) {
         if (signal.aborted) return;
         const event = readStored(position.epoch, message);
-        const succession = follow(order, message, event);
+        const succession = followAsMember(order, message, event);
         after = message.sequence;
         if (after <= position.sequence) continue;
         if (succession === 'gap') return session.restart('cursor_expired');

@@ -1,7 +1,7 @@
 import type { StreamEvent } from './stream-event.ts';
 
 /** Limits of {@link RecentEvents}. */
-const MAX_EVENTS = 4_096;
+const DEFAULT_EVENTS = 4_096;
 const MAX_BYTES = 4 * 1024 * 1024;
 /** Dropped places at the front that are worth a copy of the rest. */
 const SLACK = 1_024;
@@ -14,16 +14,21 @@ const SLACK = 1_024;
  * - Bounded in events and in bytes; the oldest go first and raise `#after`.
  */
 export class RecentEvents {
+  readonly #maxEvents: number;
   #events: StreamEvent[] = [];
   /** Index of the oldest event in `#events`. */
   #first = 0;
   #bytes = 0;
   #after = 0;
 
+  constructor(maxEvents = DEFAULT_EVENTS) {
+    this.#maxEvents = maxEvents;
+  }
+
   add(event: StreamEvent): void {
     this.#events.push(event);
     this.#bytes += event.size;
-    while (this.#events.length - this.#first > MAX_EVENTS || this.#bytes > MAX_BYTES) this.#dropOldest();
+    while (this.#events.length - this.#first > this.#maxEvents || this.#bytes > MAX_BYTES) this.#dropOldest();
     if (this.#first < SLACK) return;
     this.#events = this.#events.slice(this.#first);
     this.#first = 0;

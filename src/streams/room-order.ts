@@ -36,6 +36,12 @@ export class RoomOrder {
     return this.next(`${joinedUser} ${roomId}`, roomEvent) === 'repeat' ? 'repeat' : 'next';
   }
 
+  /** Says that events up to `number` of a room are of no concern, so that their absence is no hole. */
+  skipTo(roomId: string, number: number): void {
+    const last = this.#young.get(roomId) ?? this.#old.get(roomId);
+    if (last === undefined || number > last) this.#remember(roomId, number);
+  }
+
   /** Forgets everything: the history that it came from is not continued. */
   clear(): void {
     this.#young = new Map();

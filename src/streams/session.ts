@@ -161,6 +161,11 @@ export class Session implements Subscriber {
     this.out.flush();
   }
 
+  /** The client has, or does not want, everything up to here: the place to which its client id comes back. */
+  beginsAt(position: StreamPosition): void {
+    this.#deps.written(this, position);
+  }
+
   /** Everything up to `position` is in the queue; `waiting` comes next, then what the hub says. */
   goLive(position: number, waiting: readonly StreamEvent[]): void {
     const { epoch } = this.#deps.position();

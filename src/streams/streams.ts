@@ -7,7 +7,7 @@ import type { Start } from './catch-up.ts';
 import { decodeCursor } from './cursor.ts';
 import { Enrichment } from './enrichment.ts';
 import { Feed } from './feed.ts';
-import { aborted, Gate } from './gate.ts';
+import { aborted, Gate, pause } from './gate.ts';
 import { historySource } from './history.ts';
 import { Hub } from './hub.ts';
 import { Openings } from './openings.ts';
@@ -31,6 +31,8 @@ const MAX_TICK_MS = 250;
 const MEMBERSHIP_LOADS = 16;
 /** How long `stop` waits for clients to take note of the end. */
 const GOODBYE_MS = 1_000;
+/** How long `start` waits for a broker that is away; the streams open as soon as it is back. */
+const FOLLOW_MS = 2_000;
 /** How long `stop` takes at most when it is given no deadline. */
 const STOP_MS = 5_000;
 
@@ -57,6 +59,8 @@ export interface StreamsSettings {
   readonly maxStreamsPerUser: number;
   /** Whether live events come from the instance's one reader, or each stream has a reader of its own at the broker. */
   readonly consumers: 'shared' | 'per-client';
+  /** Newest events that are kept in memory for clients that come back after a moment. Default 4096. */
+  readonly recentEvents?: number;
 }
 
 /** Hears what happens, for metrics. */
@@ -89,7 +93,7 @@ export function createStreams(deps: StreamsDeps): Streams {
  */
 class LiveStreams implements Streams {
   readonly #deps: StreamsDeps;
-  readonly #recent = new RecentEvents();
+  readonly #recent: RecentEvents;
   readonly #hub: Hub;
   readonly #feed: Feed;
   readonly #registry: StreamRegistry;
@@ -100,6 +104,7 @@ class LiveStreams implements Streams {
   readonly #session: SessionDeps;
   /** Ended, but the client has not taken note yet. */
   readonly #unsettled = new Set<Session>();
+  readonly #stopped = new AbortController();
   readonly #allSettled = Promise.withResolvers<void>();
   #state: 'new' | 'open' | 'stopped' = 'new';
   #timers: NodeJS.Timeout[] = [];
@@ -110,6 +115,7 @@ class LiveStreams implements Streams {
   constructor(deps: StreamsDeps) {
     const { broker, directory, logger, settings } = deps;
     this.#deps = deps;
+    this.#recent = new RecentEvents(settings.recentEvents);
     this.#hub = new Hub(this.#recent, () => this.#position().sequence);
     this.#feed = new Feed(this.#hub, logger);
     this.#registry = new StreamRegistry(settings.maxStreamsPerUser);
@@ -122,10 +128,14 @@ class LiveStreams implements Streams {
 
   async start(): Promise<void> {
     if (this.#state !== 'new') return;
-    await this.#feed.start(this.#deps.broker);
-    // Stopped meanwhile.
-    if (this.#isStopped()) return;
     this.#state = 'open';
+    const following = this.#feed.start(this.#deps.broker);
+    following.catch((error: unknown) =>
+      this.#deps.logger.error({ err: error }, 'the live feed did not start'),
+    );
+    await Promise.race([following, pause(FOLLOW_MS, this.#stopped.signal)]);
+    // Stopped meanwhile.
+    if (this.#stopped.signal.aborted) return;
     this.#openings.start();
     this.#typing.start();
     this.#writer.start();
@@ -146,6 +156,7 @@ class LiveStreams implements Streams {
     this.#deps.hooks?.opened?.(request.platform);
     if (signal.aborted) session.out.abandon();
     else if (this.#state !== 'open') session.end(new ChatError('shutting_down'));
+    else if (this.#feed.position === undefined) session.end(new ChatError('internal_server_error'));
     else this.#admit(session);
     return session.out;
   }
@@ -250,12 +261,9 @@ class LiveStreams implements Streams {
     }
   }
 
-  #isStopped(): boolean {
-    return this.#state === 'stopped';
-  }
-
   async #stop(deadline: AbortSignal): Promise<void> {
     this.#state = 'stopped';
+    this.#stopped.abort();
     for (const timer of this.#timers) clearInterval(timer);
     this.#openings.stop();
     this.#typing.stop();
