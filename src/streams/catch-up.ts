@@ -136,6 +136,7 @@ export class CatchUp {
       if (entered !== undefined) this.#readAgain();
       position = entered ?? chunk.reached;
       this.#session.replayedUpTo(position);
+      this.#session.flush();
     }
     return position;
   }

@@ -2,6 +2,7 @@ import { type Broker, HistoryLostError, type StoredMessage } from '../events/bro
 import { directSubject, roomSubject } from '../events/subjects.ts';
 import { followAsMember } from './feed.ts';
 import { Gate } from './gate.ts';
+import type { StreamPosition } from './ports.ts';
 import type { RecentEvents } from './recent-events.ts';
 import { RoomOrder } from './room-order.ts';
 import { type ResyncReason, readStored, type StreamEvent } from './stream-event.ts';
@@ -39,8 +40,9 @@ export interface ChunkRequest {
  */
 export class HistoryReader {
   readonly #source: HistorySource;
-  readonly #order = new RoomOrder();
+  #order = new RoomOrder();
   #hasLookedBack = false;
+  #isRetry = false;
 
   constructor(source: HistorySource) {
     this.#source = source;
@@ -53,8 +55,14 @@ export class HistoryReader {
     try {
       return await this.#source.gate.run(() => this.#fromBroker(request, signal));
     } catch (error) {
-      if (error instanceof HistoryLostError) return 'cursor_unknown';
-      throw error;
+      if (!(error instanceof HistoryLostError)) throw error;
+      const { epoch, after } = request;
+      if (this.#isRetry || !(await isHeld(this.#source.broker, { epoch, sequence: after })))
+        return 'cursor_unknown';
+      this.#isRetry = true;
+      this.#order = new RoomOrder();
+      this.#hasLookedBack = false;
+      return await this.chunk(request, signal);
     }
   }
 
@@ -120,6 +128,15 @@ export interface HistorySource {
 /** The history as all streams of the process share it. */
 export function historySource(broker: Broker, recent: RecentEvents): HistorySource {
   return { broker, recent, gate: new Gate(CONCURRENCY) };
+}
+
+/**
+ * Whether the position is one of the broker's present history. A reader that was told that the history is lost asks,
+ * because the broker may have meant the one before.
+ */
+export async function isHeld(broker: Broker, { epoch, sequence }: StreamPosition): Promise<boolean> {
+  const state = await broker.state();
+  return state.epoch === epoch && sequence <= state.last;
 }
 
 /** The subjects that a user's stream reads. */

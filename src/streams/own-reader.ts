@@ -1,43 +1,80 @@
-import type { Broker } from '../events/broker.ts';
+import { type Broker, HistoryLostError } from '../events/broker.ts';
 import { followAsMember } from './feed.ts';
-import { LOOK_BACK, subjectsOf } from './history.ts';
+import { pause } from './gate.ts';
+import { isHeld, LOOK_BACK, subjectsOf } from './history.ts';
+import type { StreamPosition } from './ports.ts';
 import { RoomOrder } from './room-order.ts';
 import type { Session } from './session.ts';
 import { readStored } from './stream-event.ts';
 
+/** How long to wait before the broker is asked again for a history that it took for lost. */
+const RETRY_MS = 100;
+
 /**
- * Live delivery by a reader of the stream's own (`consumers: 'per-client'`), from after `position` until `signal` aborts.
+ * Live delivery by a reader of the stream's own (`consumers: 'per-client'`), from after `start` until `signal` aborts.
  * The reader is opened again, from where it was, whenever the stream's rooms change.
  * Resolves when the signal aborted or the stream has to begin anew; rejects when the broker can't be read.
  */
 export async function readOn(
   session: Session,
   broker: Broker,
-  position: { readonly epoch: string; readonly sequence: number },
+  start: StreamPosition,
   signal: AbortSignal,
 ): Promise<void> {
   const order = new RoomOrder();
-  let after = Math.max(0, position.sequence - LOOK_BACK);
+  let after = Math.max(0, start.sequence - LOOK_BACK);
   while (!signal.aborted) {
-    const reading = new AbortController();
-    const options = { after, subjects: subjectsOf(session.userId, session.rooms) };
-    let isSame = true;
+    try {
+      const reached = await readUntilChange(session, broker, { order, start, after }, signal);
+      if (reached === undefined) return;
+      after = reached;
+    } catch (error) {
+      const isLost = error instanceof HistoryLostError;
+      if (!isLost || !(await isHeld(broker, { epoch: start.epoch, sequence: session.done }))) throw error;
+      after = session.done;
+      await pause(RETRY_MS, signal);
+    }
+  }
+}
+
+interface Reading {
+  readonly order: RoomOrder;
+  readonly start: StreamPosition;
+  readonly after: number;
+}
+
+/** Reads with one set of subjects; where to read on with another one, or undefined when there is no going on. */
+async function readUntilChange(
+  session: Session,
+  broker: Broker,
+  { order, start, after }: Reading,
+  signal: AbortSignal,
+): Promise<number | undefined> {
+  const reading = new AbortController();
+  const options = { after, subjects: subjectsOf(session.userId, session.rooms) };
+  try {
     for await (const batch of broker.read(options, AbortSignal.any([signal, reading.signal]))) {
       for (const message of batch) {
-        if (signal.aborted) return;
-        const event = readStored(position.epoch, message);
+        if (signal.aborted) return undefined;
+        const event = readStored(start.epoch, message);
         const succession = followAsMember(order, message, event);
-        after = message.sequence;
-        if (after <= position.sequence) continue;
-        if (succession === 'gap') return session.restart('cursor_expired');
-        if (event === undefined || succession === 'repeat') continue;
-        isSame = session.replayed(event, true) === undefined;
-        if (!isSame) break;
+        const { sequence } = message;
+        if (sequence <= start.sequence) continue;
+        if (succession === 'gap') {
+          session.restart('cursor_expired');
+          return undefined;
+        }
+        const isNew = event !== undefined && succession === 'next';
+        const change = isNew ? session.replayed(event, true) : undefined;
+        session.replayedUpTo(sequence);
+        if (change !== undefined) return sequence;
       }
-      session.replayedUpTo(Math.max(after, position.sequence));
-      if (!isSame) break;
+      session.flush();
     }
+  } finally {
+    session.flush();
     reading.abort();
-    if (isSame && !signal.aborted) throw new Error('the broker ended a stream’s reader');
   }
+  if (signal.aborted) return undefined;
+  throw new Error('the broker ended the reader of a stream');
 }

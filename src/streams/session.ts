@@ -56,7 +56,6 @@ export class Session implements Subscriber {
   #reading: AbortController | undefined;
   /** The room that the stream is limited to; null when it is not. Decided when the rooms are first known. */
   #onlyRoom: string | null | undefined;
-  /** Everything that it may see up to this sequence is in the queue or behind it. */
   #done = 0;
   readonly #lost = new LostRooms();
   #heartbeatDue = 0;
@@ -158,7 +157,11 @@ export class Session implements Subscriber {
   /** All up to this sequence was `replayed`. */
   replayedUpTo(sequence: number): void {
     this.#done = sequence;
-    this.out.flush();
+  }
+
+  /** Everything that it may see up to this sequence is in the queue or behind it. */
+  get done(): number {
+    return this.#done;
   }
 
   /** The client has, or does not want, everything up to here: the place to which its client id comes back. */

@@ -13,8 +13,8 @@ const CLIENTS = ['phone', 'laptop'] as const;
 /** Messages that the broker holds: all, or so few that replays often find their beginning gone. */
 const PLENTY = 100_000;
 const FEW = 60;
-const RUNS = 500;
-const LONG = { timeout: 580_000 };
+const RUNS = 60;
+const LONG = { timeout: 120_000 };
 const HOUR = 3_600_000;
 
 type Step =
