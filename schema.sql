@@ -137,10 +137,11 @@ CREATE TABLE IF NOT EXISTS room_message (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_message_sequence ON room_message (room_id, sequence);
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_message_sender_message_id ON room_message (sender_id, sender_message_id) WHERE sender_message_id IS NOT NULL;
--- Unread counts and last messages without touching deleted rows.
-CREATE INDEX IF NOT EXISTS idx_room_message_visible ON room_message (room_id, sequence) INCLUDE (sender_id) WHERE deleted_at IS NULL;
+-- Own messages behind the read position: unread counts leave them out. Partial only in name: while the table is empty all indexes
+-- cost the same, and no other look-up may be planned over this one.
+CREATE INDEX IF NOT EXISTS idx_room_message_sender ON room_message (room_id, sender_id, sequence) WHERE sequence > 0;
 -- How many messages a history holds: sequences have no gaps, so the deleted ones alone are counted.
-CREATE INDEX IF NOT EXISTS idx_room_message_deleted ON room_message (room_id, sequence) WHERE deleted_at IS NOT NULL;
+CREATE INDEX IF NOT EXISTS idx_room_message_deleted ON room_message (room_id, sequence) INCLUDE (sender_id) WHERE deleted_at IS NOT NULL;
 -- Date filters and sync.
 CREATE INDEX IF NOT EXISTS idx_room_message_updated ON room_message (room_id, updated_at);
 
@@ -228,9 +229,12 @@ CREATE INDEX IF NOT EXISTS idx_stream_position_updated ON stream_position (updat
 -- Stores a group of sent messages: sequences, mentions, outbox and push jobs included, in one round trip.
 -- Answers a row for each input row: 'stored', or 'duplicate' when the sender used that sender_message_id before (then with the
 -- first message's id); none when the sender is not an active member of an undeleted room.
--- `rooms`: the rooms of the input. `key_senders`, `keys`: sender and sender_message_id of the rows that have one;
--- the caller sees to it that no pair is there twice.
-CREATE OR REPLACE FUNCTION chat_save_messages(input json, rooms uuid[], key_senders int[], keys text[])
+-- One element of each array for each message, numbered from 1 in `ord`. `keys`: sender_message_id or null; the caller sees to it that no
+-- (sender, key) is there twice. `extras`: null, or a JSON object with what few messages have. `clients`: null, or the client for a push job.
+-- Arrays, not one JSON document: taking that apart would cost more than all look-ups together.
+CREATE OR REPLACE FUNCTION chat_save_messages(
+  ids uuid[], rooms uuid[], senders int[], contents text[], keys text[], extras text[], clients text[]
+)
   RETURNS TABLE (
     ord int, outcome text, message_id uuid, sequence bigint, created_at timestamptz,
     sender_name text, sender_phone text, sender_avatar text, contact_id int
@@ -238,16 +242,18 @@ CREATE OR REPLACE FUNCTION chat_save_messages(input json, rooms uuid[], key_send
   LANGUAGE plpgsql
   -- A plan that was made while the tables were small must not scan them when they are large.
   SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off
+  -- The plan never depends on the values, and making it would take longer than running it.
+  SET plan_cache_mode = force_generic_plan
 AS $$
 #variable_conflict use_column
 DECLARE
   stored_at timestamptz(3);
 BEGIN
   -- The same message, sent twice at once through two instances: the second waits here and then finds the first.
-  IF cardinality(keys) > 0 THEN
-    PERFORM pg_advisory_xact_lock(k.sender, k.hash)
-      FROM (SELECT DISTINCT u.sender, hashtext(u.key) AS hash FROM unnest(key_senders, keys) AS u (sender, key) ORDER BY 1, 2) AS k;
-  END IF;
+  PERFORM pg_advisory_xact_lock(k.sender, k.hash) FROM (
+    SELECT DISTINCT u.sender, hashtext(u.key) AS hash FROM unnest(senders, keys) AS u (sender, key)
+    WHERE u.key IS NOT NULL ORDER BY 1, 2
+  ) AS k;
   -- Everything that numbers messages or events, or changes members, holds its room; in the order of ids nobody waits in a circle.
   PERFORM 1 FROM room WHERE room.id = ANY (rooms) ORDER BY room.id FOR NO KEY UPDATE;
   -- Not now(): the transaction may have begun before the message that precedes this one.
@@ -255,20 +261,21 @@ BEGIN
 
   RETURN QUERY
   WITH item AS MATERIALIZED (
-    SELECT * FROM json_to_recordset(input) AS i (
-      ord int, id uuid, room_id uuid, sender_id int, content text, content_decrypted text, lifetime text, origin text,
-      reply_id uuid, forward_id uuid, forward_sender int, mentions json, location_name text,
-      location_latitude double precision, location_longitude double precision, contact_name text, contact_phone text,
-      file text, event text, sender_message_id text, push boolean, client json
-    )
+    SELECT i.ord::int, i.id, i.room_id, i.sender_id, i.content, i.sender_message_id, i.extra::json, i.client::json
+    FROM unnest(ids, rooms, senders, contents, keys, extras, clients) WITH ORDINALITY
+      AS i (id, room_id, sender_id, content, sender_message_id, extra, client, ord)
   ), known AS MATERIALIZED (
     SELECT item.ord, m.id, m.sequence
-    FROM item JOIN room_message m ON m.sender_id = item.sender_id AND m.sender_message_id = item.sender_message_id
+    FROM item
+    CROSS JOIN LATERAL (
+      SELECT x.id, x.sequence FROM room_message x
+      WHERE x.sender_id = item.sender_id AND x.sender_message_id = item.sender_message_id OFFSET 0
+    ) m
     WHERE item.sender_message_id IS NOT NULL
   ), fresh AS MATERIALIZED (
     SELECT item.*, u.name, u.phone, u.avatar,
-      CASE WHEN item.contact_phone IS NOT NULL THEN (
-        SELECT c.id FROM "user" c WHERE c.phone = item.contact_phone AND c.removed_at IS NULL AND c.deleted_at IS NULL
+      CASE WHEN item.extra ->> 'contact_phone' IS NOT NULL THEN (
+        SELECT c.id FROM "user" c WHERE c.phone = item.extra ->> 'contact_phone' AND c.removed_at IS NULL AND c.deleted_at IS NULL
       ) END AS contact_id,
       r.last_sequence + row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) AS sequence,
       r.last_event + 2 * row_number() OVER (PARTITION BY item.room_id ORDER BY item.ord) - 1 AS room_event
@@ -297,15 +304,18 @@ BEGIN
       forwarded_message_id, forwarded_message_original_sender, location_name, location_latitude, location_longitude,
       contact_id, contact_name, contact_phone, file, event, sender_message_id, created_at, updated_at
     )
-    SELECT f.id, f.room_id, f.sequence, f.sender_id, f.content, f.content_decrypted, f.lifetime, f.origin, f.reply_id,
-      f.forward_id, f.forward_sender, f.location_name, f.location_latitude, f.location_longitude,
-      f.contact_id, f.contact_name, f.contact_phone, f.file, f.event, f.sender_message_id, stored_at, stored_at
+    SELECT f.id, f.room_id, f.sequence, f.sender_id, f.content, f.extra ->> 'content_decrypted',
+      coalesce(f.extra ->> 'lifetime', 'normal'), coalesce(f.extra ->> 'origin', 'app'), (f.extra ->> 'reply_id')::uuid,
+      (f.extra ->> 'forward_id')::uuid, (f.extra ->> 'forward_sender')::int, f.extra ->> 'location_name',
+      (f.extra ->> 'location_latitude')::float8, (f.extra ->> 'location_longitude')::float8,
+      f.contact_id, f.extra ->> 'contact_name', f.extra ->> 'contact_phone', f.extra ->> 'file', f.extra ->> 'event',
+      f.sender_message_id, stored_at, stored_at
     FROM fresh f
   ), mention AS (
     INSERT INTO room_message_tag (message_id, user_id, tag, created_at)
     SELECT f.id, t.user_id, t.tag, stored_at
-    FROM fresh f CROSS JOIN LATERAL json_to_recordset(f.mentions) AS t (user_id int, tag text)
-    WHERE f.mentions IS NOT NULL
+    FROM fresh f CROSS JOIN LATERAL json_to_recordset(f.extra -> 'mentions') AS t (user_id int, tag text)
+    WHERE f.extra -> 'mentions' IS NOT NULL
     ON CONFLICT DO NOTHING
   ), announced AS (
     INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, message_id, created_at)
@@ -315,7 +325,7 @@ BEGIN
     INSERT INTO notification_outbox (notification, client, due_at, created_at)
     SELECT json_build_object('kind', 'push', 'roomId', f.room_id, 'messageId', f.id, 'senderId', f.sender_id),
       f.client, stored_at, stored_at
-    FROM fresh f WHERE f.push ORDER BY f.ord
+    FROM fresh f WHERE f.client IS NOT NULL ORDER BY f.ord
   )
   SELECT f.ord, 'stored', f.id, f.sequence, stored_at::timestamptz, f.name, f.phone, f.avatar, f.contact_id FROM fresh f
   UNION ALL

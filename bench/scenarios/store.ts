@@ -65,7 +65,7 @@ async function openChat(environment: Environment, count: number): Promise<Store>
   const repository = createPostgresRoomsRepository({
     db,
     events: new CommitSignal(),
-    notifications: new CommitSignal(),
+    notifications: undefined,
   });
   const messages = createMessages({
     rooms: repository,

@@ -9,7 +9,14 @@ import {
 } from '../../gen/services/chat/v1/types_pb.ts';
 import type { HistoryQuery, Page, Paging, RoomsRepository } from '../rooms-repository.ts';
 import type { Db } from './db.ts';
-import { type MessageRow, messageColumns, messageJoins, messageStatus, toMessage } from './message-rows.ts';
+import {
+  type MessageRow,
+  messageColumns,
+  messageJoins,
+  messageStatus,
+  notDeleted,
+  toMessage,
+} from './message-rows.ts';
 import { epochSeconds, type PageRow, pageStatement, pageWindow, toPage } from './page.ts';
 import { VISIBLE } from './room-rows.ts';
 import { guarded } from './store-errors.ts';
@@ -116,7 +123,7 @@ function historyStatement(dates: string): string {
       coalesce((SELECT h.sequence FROM room_message h WHERE h.id = $6::uuid AND h.room_id = $1::uuid), 0) AS lower OFFSET 0) b
     CROSS JOIN LATERAL (SELECT (CASE WHEN NOT $7::boolean THEN ${total} ELSE 0 END)::int AS total OFFSET 0) c
     LEFT JOIN LATERAL (SELECT true AS found, ${messageColumns('$2::int')} FROM (
-        SELECT h.* FROM room_message h WHERE h.room_id = $1::uuid AND h.deleted_at IS NULL
+        SELECT h.* FROM room_message h WHERE h.room_id = $1::uuid AND ${notDeleted('h')}
           AND h.sequence < b.upper AND h.sequence > b.lower${dates}
         ORDER BY h.sequence DESC LIMIT $3::bigint OFFSET $4::bigint) m ${messageJoins('$2::int')}) x ON true
     WHERE r.id = $1::uuid AND me.user_id = $2::int AND ${VISIBLE} ORDER BY x.sequence DESC`;
@@ -129,7 +136,7 @@ async function getMessagesForSync(
 ): Promise<MessageData[]> {
   const perRoom = query.perRoom > 0 ? Math.min(query.perRoom, SYNC_MESSAGES) : SYNC_MESSAGES;
   const params: unknown[] = [userId, perRoom];
-  let conditions = 'h.deleted_at IS NULL';
+  let conditions = notDeleted('h');
   if (query.after !== undefined) {
     params.push(epochSeconds(query.after));
     const after = `to_timestamp($${params.length}::float8)`;

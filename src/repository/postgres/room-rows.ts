@@ -9,7 +9,7 @@ import {
   RoomSchema,
 } from '../../gen/services/chat/v1/types_pb.ts';
 import type { Sql } from './db.ts';
-import { messageStatus } from './message-rows.ts';
+import { messageStatus, notDeleted } from './message-rows.ts';
 
 /** How many participants a room shows. */
 const SHOWN_PARTICIPANTS = 5;
@@ -34,16 +34,25 @@ export const ROOM_JOINS = `LEFT JOIN room_member p ON p.room_id = r.id AND p.use
 /** Whether the membership `me` of the room `r` lets its user see the room. */
 export const VISIBLE = 'me.removed_at IS NULL AND me.deleted_at IS NULL AND r.deleted_at IS NULL';
 
-const UNREAD_COLUMN = `CASE WHEN greatest(me.read_sequence, me.join_sequence) < r.last_sequence THEN (
-    SELECT count(*)::int FROM room_message n WHERE n.room_id = r.id AND n.deleted_at IS NULL
-      AND n.sequence > greatest(me.read_sequence, me.join_sequence) AND n.sender_id <> me.user_id
-  ) ELSE 0 END AS unread_count`;
+/** The member has read, or never was to read, everything up to here. */
+const READ_UP_TO = 'greatest(me.read_sequence, me.join_sequence)';
+
+/**
+ * Sequences have no gaps, so what is unread is counted by what is not: the member's own messages and the deleted ones.
+ * Counting the unread ones themselves would cost the most where nobody ever looks.
+ */
+const UNREAD_COLUMN = `CASE WHEN ${READ_UP_TO} < r.last_sequence THEN (r.last_sequence - ${READ_UP_TO}
+    - (SELECT count(*) FROM room_message n
+      WHERE n.room_id = r.id AND n.sender_id = me.user_id AND n.sequence > 0 AND n.sequence > ${READ_UP_TO})
+    - (SELECT count(*) FROM room_message n WHERE n.room_id = r.id AND n.deleted_at IS NOT NULL
+      AND n.sequence > ${READ_UP_TO} AND n.sender_id <> me.user_id)
+  )::int ELSE 0 END AS unread_count`;
 
 const LAST_MESSAGE_COLUMN = `(
     SELECT json_build_object('id', m.id, 'sequence', m.sequence, 'sender_id', m.sender_id, 'sender_name', s.name,
       'sender_phone', s.phone, 'sender_avatar', s.avatar, 'content', m.content, 'type', m.type, 'event', m.event,
       'created_at', m.created_at, 'updated_at', m.updated_at, 'status', ${messageStatus('me.user_id', 'me.read_sequence')})
-    FROM (SELECT n.* FROM room_message n WHERE n.room_id = r.id AND n.deleted_at IS NULL
+    FROM (SELECT n.* FROM room_message n WHERE n.room_id = r.id AND ${notDeleted('n')}
       ORDER BY n.sequence DESC LIMIT 1) m JOIN "user" s ON s.id = m.sender_id
   ) AS last_message`;
 

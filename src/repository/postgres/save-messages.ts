@@ -55,32 +55,29 @@ export function createSaveMessage(deps: {
 }
 
 async function saveGroup(db: Db, messages: readonly NewMessage[], notifies: boolean): Promise<SavedRow[]> {
-  const keyed = messages.filter(({ senderMessageId }) => senderMessageId !== undefined);
   const { rows } = await db.query<AnswerRow>(SAVE, [
-    JSON.stringify(messages.map((message, ord) => toInput(message, ord, notifies))),
-    [...new Set(messages.map(({ roomId }) => roomId))],
-    keyed.map(({ sender }) => sender.userId),
-    keyed.map(({ senderMessageId }) => senderMessageId),
+    messages.map(({ id }) => id),
+    messages.map(({ roomId }) => roomId),
+    messages.map(({ sender }) => sender.userId),
+    messages.map(({ content }) => content),
+    messages.map(({ senderMessageId }) => senderMessageId ?? null),
+    messages.map(extraOf),
+    messages.map(({ push, sender }) => (push && notifies ? JSON.stringify(sender.client) : null)),
   ]);
   const answers = new Array<SavedRow>(messages.length).fill({ outcome: 'refused' });
-  for (const row of rows) answers[row.ord] = row;
+  for (const row of rows) answers[row.ord - 1] = row;
   return answers;
 }
 
-const SAVE =
-  '/* save_messages */ SELECT * FROM chat_save_messages($1::json, $2::uuid[], $3::int[], $4::text[])';
+const SAVE = `/* save_messages */ SELECT * FROM chat_save_messages(
+  $1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[])`;
 
-/** The columns of the function's input; what is left out is NULL. */
-function toInput(message: NewMessage, ord: number, notifies: boolean): Record<string, unknown> {
-  return {
-    ord,
-    id: message.id,
-    room_id: message.roomId,
-    sender_id: message.sender.userId,
-    content: message.content,
+/** What few messages have, as JSON; null for a plain one. */
+function extraOf(message: NewMessage): string | null {
+  const extra = {
     content_decrypted: message.contentDecrypted,
-    lifetime: message.lifetime,
-    origin: message.origin,
+    lifetime: message.lifetime === 'normal' ? undefined : message.lifetime,
+    origin: message.origin === 'app' ? undefined : message.origin,
     reply_id: message.replyId,
     forward_id: message.forward?.messageId,
     forward_sender: message.forward?.senderId,
@@ -95,10 +92,9 @@ function toInput(message: NewMessage, ord: number, notifies: boolean): Record<st
     contact_phone: message.contactPhone,
     file: message.file,
     event: message.event,
-    sender_message_id: message.senderMessageId,
-    push: message.push && notifies,
-    client: message.push && notifies ? message.sender.client : undefined,
   };
+  const text = JSON.stringify(extra);
+  return text === '{}' ? null : text;
 }
 
 /** The message as its author sees it, from what was written: the same as reading it back. */

@@ -71,7 +71,7 @@ function exerciseOn(name: string, open: () => Promise<TestDatabase>): void {
         'fulfilled',
       ]);
       const [refusal] = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
-      expect(refusal).toMatchObject({ message: 'internal_server_error', cause: { code: '22P05' } });
+      expect(refusal).toMatchObject({ message: 'internal_server_error', cause: { code: '22021' } });
       expect((await fixture.repository.getRoom(511, room.id, 'light'))?.lastSequence).toBe(3);
     });
   });
