@@ -31,8 +31,8 @@ export function createLogger(
     formatters: { level: (label) => ({ level: label }) },
   };
   if (!out.isTTY || options.production) {
-    // A destination of pino's own is a good deal cheaper than the stream.
-    return pino(settings, out === process.stdout ? pino.destination(1) : out);
+    // pino's default destination is a good deal cheaper than the stream, and goes silent when nobody reads the log any more.
+    return out === process.stdout ? pino(settings) : pino(settings, out);
   }
   return pino(settings, pretty({ destination: out, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }));
 }

@@ -47,7 +47,8 @@ async function serve(config: Config, logger: Logger): Promise<number> {
   }
   logger.info(app.address(), 'listening');
   if (!config.production && !stopping.aborted) {
-    // Beside the log, which stays one JSON object a line.
+    // Beside the log, which stays one JSON object a line. Nobody has to read it.
+    process.stderr.on('error', () => {});
     process.stderr.write(renderBanner(await bannerFacts(app, config), process.stderr.isTTY));
   }
   if (!stopping.aborted) await once(stopping, 'abort');

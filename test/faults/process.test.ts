@@ -80,6 +80,25 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the p
     await once(child, 'exit');
   });
 
+  it('goes on, and still stops, when nobody reads its log any more', async () => {
+    const port = await freePort();
+    const child = await launch(port);
+    child.stdout?.destroy();
+    child.stderr?.destroy();
+    // Each call is a line of log.
+    for (let call = 0; call < 3; call += 1) {
+      const answer = await fetch(`http://127.0.0.1:${port}/services.chat.v1.ChatService/GetRooms`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{}',
+      });
+      expect(answer.status).toBe(401);
+    }
+    const exited = once(child, 'exit');
+    child.kill('SIGTERM');
+    expect((await exited)[0]).toBe(0);
+  });
+
   it('ends at once on a second signal', async () => {
     const port = await freePort();
     const child = await launch(port);
