@@ -86,17 +86,24 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('two i
   });
 
   it('ends the older stream of a client id, wherever it is', async () => {
-    const old = new ResumingClient(() => chatClient(one.url, { as: 2, clientId: 'twice' }));
-    await old.untilConnected();
-    const newer = await chatClient(two.url, { as: 2, clientId: 'twice' });
-    const leaving = new AbortController();
+    const older = Promise.withResolvers<Code>();
+    const isOpen = Promise.withResolvers<void>();
+    const old = await chatClient(one.url, { as: 2, clientId: 'twice' });
     const reading = (async () => {
-      for await (const _ of newer.streamMessages({}, { signal: leaving.signal }));
+      try {
+        for await (const _ of old.streamMessages({})) isOpen.resolve();
+      } catch (error) {
+        older.resolve(ConnectError.from(error).code);
+      }
     })();
-    await expect.poll(() => old.ends, { timeout: 10_000 }).toContain(Code.Aborted);
-    await old.close();
-    leaving.abort();
-    await expect(reading).rejects.toThrow();
+    await isOpen.promise;
+    const newer = await chatClient(two.url, { as: 2, clientId: 'twice' });
+    for await (const { event } of newer.streamMessages({})) {
+      expect(event.case).toBe('connected');
+      expect(await older.promise).toBe(Code.Aborted);
+      break;
+    }
+    await reading;
   });
 
   it('stores one message of many concurrent repeats, and announces it once', async () => {
