@@ -55,6 +55,7 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('two i
       reader.drop();
       await send(one, 1, `moves-a-${turn}`);
       await send(two, 2, `moves-b-${turn}`);
+      await expect.poll(() => reader.opened).toBe(turn + 2);
     }
     await reader.expectAll(roomId, first, first + 12);
     expect(reader.opened).toBe(7);
