@@ -44,7 +44,13 @@ const READ = `/* read_outbox */
 SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at
 FROM outbox ORDER BY id LIMIT $1`;
 
-const REMOVE = '/* remove_from_outbox */ DELETE FROM outbox WHERE id = ANY($1::bigint[])';
+/**
+ * Does not wait for the disk, which would make the next sends wait for it too: an entry that comes back after a crash of the database
+ * is published again, and that is recognised like every repeat.
+ */
+const REMOVE = `/* remove_from_outbox */
+WITH commit AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+DELETE FROM outbox USING commit WHERE id = ANY($1::bigint[])`;
 
 const DEPTH = `
 SELECT count(*)::int AS count,

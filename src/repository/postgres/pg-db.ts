@@ -48,8 +48,9 @@ export function createPgDb(options: {
     idle_in_transaction_session_timeout: 3 * STATEMENT_TIMEOUT_MS,
     keepAlive: true,
     application_name: 'connect-chat',
-    // Compiling costs more than any statement of this service takes.
-    options: '-c jit=off',
+    // Compiling costs more than any statement of this service takes, and so does planning the larger ones for each call:
+    // they are written so that one plan fits all values (test/repository/postgres/explain.test.ts).
+    options: '-c jit=off -c plan_cache_mode=force_generic_plan',
     types,
   });
   logLostConnections(pool, options.logger);
