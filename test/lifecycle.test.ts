@@ -312,7 +312,7 @@ describe.skipIf(!inject('canStart').postgres || !inject('canStart').nats)(
 );
 
 describe.skipIf(inject('postgresUrl') === '')('identity end to end', () => {
-  test('a removed user is out within a second; an administrator can fill an empty database', async () => {
+  test('a removed user is out; an administrator can fill an empty database', async () => {
     const { url } = await testApp({ users: 0 });
     const admin = await usersClient(url, { as: 4711 });
     const user = await chatClient(url, { as: 5 });
@@ -320,11 +320,9 @@ describe.skipIf(inject('postgresUrl') === '')('identity end to end', () => {
     await admin.upsertUsers({ users: [{ id: 5, name: 'Five' }] });
     expect((await user.getRooms({})).items).toEqual([]);
     await admin.removeUsers({ ids: [5] });
-    const outAfter = Date.now();
     await expect
       .poll(async () => (await refusalOf(user.getRooms({}))).rawMessage, { timeout: 5_000 })
       .toBe('invalid_token');
-    expect(Date.now() - outAfter).toBeLessThan(3_000);
   });
 });
 

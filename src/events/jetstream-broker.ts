@@ -95,7 +95,13 @@ class JetStreamBroker implements Broker {
   }
 
   async follow(handler: LiveHandler): Promise<BrokerState> {
-    const follower = new JetStreamFollower(this.#link, this.#logger, handler);
+    const follower = new JetStreamFollower(this.#link, this.#logger, {
+      messages: (batch) => handler.messages(batch),
+      reset: (state) => {
+        this.#epoch = state.epoch;
+        handler.reset(state);
+      },
+    });
     this.#followers.add(follower);
     return await follower.started;
   }

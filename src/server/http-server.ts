@@ -62,6 +62,8 @@ const DEFAULT_LIMITS: ServerLimits = {
 };
 const SWEEP_MS = 1_000;
 const MAX_STREAMS_PER_CONNECTION = 1_000;
+/** Megabytes that a connection may hold; Node's own 10 refuse streams long before there are so many. */
+const MAX_SESSION_MEMORY = 32;
 const STOP_MS = 5_000;
 
 /**
@@ -113,7 +115,10 @@ function createServers(handle: HttpHandler, limits: ServerLimits, logger: Logger
   );
   http1.timeout = limits.idleTimeoutMs;
   const h2 = http2.createServer(
-    { settings: { maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION } },
+    {
+      settings: { maxConcurrentStreams: MAX_STREAMS_PER_CONNECTION },
+      maxSessionMemory: MAX_SESSION_MEMORY,
+    },
     (request, response) => {
       limitBodyTime(request, limits.requestTimeoutMs);
       handle(request, response);

@@ -119,12 +119,12 @@ describe.skipIf(inject('postgresUrl') === '')('with 200,000 messages in 200 room
   }, 180_000);
   afterAll(async () => await database?.drop());
 
-  it.each([
+  it.for([
     ['force_custom_plan', 1],
     ['force_generic_plan', 2],
-  ] as const)('no statement reads the whole message table (%s)', async (planMode, run) => {
+  ] as const)('no statement reads the whole message table (%s)', async ([planMode, run], { skip }) => {
     const explaining = await openExplainingDb(database.url, planMode);
-    if (explaining === undefined) return;
+    if (explaining === undefined) return skip('the server does not let this user load auto_explain');
     const { db } = explaining;
     const repository = createPostgresRoomsRepository({
       db,
