@@ -1,4 +1,4 @@
-import { type Address, SETTINGS, type Setting, type Values } from './config/settings.ts';
+import { type Address, DEFAULT_PASSWORD, SETTINGS, type Setting, type Values } from './config/settings.ts';
 import { openSources, type Problem, type Sources, variableWarnings } from './config/sources.ts';
 
 /** Everything that can be set, checked and with defaults filled in. */
@@ -157,6 +157,11 @@ function conflicts(values: Values, wrong: readonly Problem[]): Problem[] {
   const needed = 'needed with MODE=PROD';
   if (values.DATABASE_URL === undefined && values.POSTGRES_HOST === undefined) {
     missing('DATABASE_URL', `${needed}: ${SETTINGS.DATABASE_URL.allowed}, or POSTGRES_HOST`);
+  }
+  // The inherited default is in every copy of the documentation.
+  if (values.DATABASE_URL === undefined && values.POSTGRES_HOST !== undefined) {
+    if (values.POSTGRES_PASSWORD === DEFAULT_PASSWORD)
+      missing('POSTGRES_PASSWORD', `${needed}: another than the default`);
   }
   if (values.NATS_URL === undefined) missing('NATS_URL', `${needed}: ${SETTINGS.NATS_URL.allowed}`);
   if (given.length === 0 && !keys.some(isWrong))

@@ -176,7 +176,9 @@ describe('problems', () => {
     expect(Object.keys(problems({ MODE: 'PROD' })).sort()).toEqual(
       ['CHAT_IV', 'CHAT_KEY', 'DATABASE_URL', 'JWT_JWKS_URL', 'NATS_URL'].sort(),
     );
-    expect(problems({ ...PRODUCTION, DATABASE_URL: '', POSTGRES_HOST: 'db' })).toEqual({});
+    const parts = { ...PRODUCTION, DATABASE_URL: '', POSTGRES_HOST: 'db' };
+    expect(Object.keys(problems(parts))).toEqual(['POSTGRES_PASSWORD']);
+    expect(problems({ ...parts, POSTGRES_PASSWORD: 'own' })).toEqual({});
     expect(problems({ ...PRODUCTION, CORS_ORIGINS: '*' })).toHaveProperty('CORS_ORIGINS');
   });
 

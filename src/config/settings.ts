@@ -15,6 +15,9 @@ export interface Setting<T = unknown> {
   readonly schema: z.ZodType<T, string | undefined>;
 }
 
+/** What the inherited service takes when nothing is set; refused in production. */
+export const DEFAULT_PASSWORD = 'password';
+
 /** Every setting by its name in the environment. Numbers, defaults and spellings: behaviour 5.1, extensions 6, 8, 11, 12. */
 export const SETTINGS = {
   MODE: setting(modeText(), 'PROD for production; anything else, for example DEV, is development'),
@@ -41,7 +44,7 @@ export const SETTINGS = {
   POSTGRES_PORT: setting(integer(1, 65_535).prefault('5432'), 'a port, 1 to 65535'),
   POSTGRES_DB: setting(z.string().prefault('chat_db'), 'a database name'),
   POSTGRES_USER: setting(z.string().prefault('user'), 'a user name'),
-  POSTGRES_PASSWORD: setting(z.string().prefault('password'), 'a password', { secret: true }),
+  POSTGRES_PASSWORD: setting(z.string().prefault(DEFAULT_PASSWORD), 'a password', { secret: true }),
   DATABASE_MAX_CONNECTIONS: setting(integer(2, 1000).prefault('20'), '2 to 1000', {
     fileKey: 'database.maxOpenConnections',
   }),
