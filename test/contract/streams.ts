@@ -24,6 +24,7 @@ export interface TestBroker {
 
 const logger = pino({ level: 'silent' });
 const HOUR = 3_600_000;
+const FAST_POLL = { timeout: 20_000, interval: 2 };
 
 /** The promises of the streams (behaviour 2.5 to 2.9, extensions 3 and 4), on any broker and either kind of consumer. */
 export function exerciseStreams(
@@ -36,6 +37,8 @@ export function exerciseStreams(
     let model: ChatModel;
     let opened: Streams[];
     let clients: StreamClient[];
+    /** What each instance's feed has heard so far: the sequence of the newest event. */
+    let feeds: { heard: number }[];
     let ann: number;
     let bob: number;
     let eve: number;
@@ -45,6 +48,7 @@ export function exerciseStreams(
       model = new ChatModel(source.broker);
       opened = [];
       clients = [];
+      feeds = [];
       // Other tests may share the history: users of our own.
       ann = randomInt(1, 2_000_000_000);
       bob = ann + 1;
@@ -61,6 +65,7 @@ export function exerciseStreams(
       settings: Partial<StreamsSettings> = {},
       broker = source.broker,
     ): Promise<Streams> {
+      listenIn(broker);
       const streams = createStreams({
         broker,
         directory: model,
@@ -92,9 +97,38 @@ export function exerciseStreams(
       return client;
     }
 
+    /** Notes what the broker hands to the streams that are started next. */
+    function listenIn(broker: Broker): void {
+      const feed = { heard: 0 };
+      feeds.push(feed);
+      const follow = broker.follow.bind(broker);
+      broker.follow = async (handler) => {
+        const state = await follow({
+          messages(batch) {
+            handler.messages(batch);
+            feed.heard = batch.at(-1)?.sequence ?? feed.heard;
+          },
+          reset(reached) {
+            handler.reset(reached);
+            feed.heard = reached.last;
+          },
+        });
+        feed.heard = Math.max(feed.heard, state.last);
+        broker.follow = follow;
+        return state;
+      };
+    }
+
+    /** Publishes what happened, and waits until every instance has heard of it: what opens then does not hear it live. */
+    async function publish(limit?: number): Promise<void> {
+      await model.publish(limit);
+      const { last } = await source.broker.state();
+      await expect.poll(() => Math.min(last, ...feeds.map(({ heard }) => heard)), FAST_POLL).toBe(last);
+    }
+
     async function send(roomId: string, userId: number): Promise<string> {
       const id = model.send(roomId, userId);
-      await model.publish();
+      await publish();
       return id;
     }
 
@@ -109,7 +143,7 @@ export function exerciseStreams(
           model.send(other, ann);
           sent.push(model.send(room, ann));
         }
-        await model.publish();
+        await publish();
         await client.untilHas(sent.at(-1) ?? '');
         expect(client.story[0]).toBe('connected');
         expect(client.ids).toEqual(sent);
@@ -150,7 +184,7 @@ export function exerciseStreams(
         const joinedLater = model.room(ann);
         const ids = [model.erase(two, ann), model.join(joinedLater, bob), model.erase(joinedLater, ann)];
         ids.push(model.erase(one, ann));
-        await model.publish();
+        await publish();
         await filtered.untilHas(ids[3] ?? '');
         await fallback.untilHas(ids[3] ?? '');
         expect(filtered.ids).toEqual([ids[1], ids[3]]);
@@ -164,10 +198,10 @@ export function exerciseStreams(
         const first = model.erase(room, ann);
         const joining = model.room(ann);
         const joined = model.join(joining, bob);
-        await model.publish();
+        await publish();
         for (const event of [...model.log]) await model.repeat(event);
         const last = model.erase(room, ann);
-        await model.publish();
+        await publish();
         await client.untilHas(last);
         expect(client.ids).toEqual([first, joined, last]);
       });
@@ -193,7 +227,7 @@ export function exerciseStreams(
         model.send(room, ann);
         const joined = model.join(room, bob);
         const after = model.send(room, ann);
-        await model.publish();
+        await publish();
         await client.untilHas(after);
         expect(client.ids).toEqual([joined, after]);
         expect(client.events.find(({ eventId }) => eventId === joined)?.room?.name).toBe(`for ${bob}`);
@@ -208,7 +242,7 @@ export function exerciseStreams(
         const left = model.leave(room, bob);
         model.erase(room, ann);
         const last = model.erase(other, ann);
-        await model.publish();
+        await publish();
         await client.untilHas(last);
         expect(client.ids).toEqual([before, left, last]);
       });
@@ -224,7 +258,7 @@ export function exerciseStreams(
         model.erase(room, ann);
         const joined = model.join(room, bob);
         const last = model.erase(room, ann);
-        await model.publish();
+        await publish();
         await live.untilHas(last);
         const back = await open(streams, bob, { clientId: 'away', cursor }).untilHas(last);
         expect(live.ids).toEqual([left, joined, last]);
@@ -243,7 +277,7 @@ export function exerciseStreams(
         model.leave(room, bob);
         model.erase(room, ann);
         const last = model.erase(stays, ann);
-        await model.publish();
+        await publish();
         const back = await open(streams, bob, { cursor }).untilHas(last);
         expect(back.ids).toEqual([last]);
       });
@@ -260,9 +294,9 @@ export function exerciseStreams(
         model.erase(lost, ann);
         const joined = model.join(won, bob);
         const said = model.erase(won, ann);
-        await model.publish();
+        await publish();
         const last = model.erase(stays, ann);
-        await model.publish();
+        await publish();
         const witness = open(streams, ann);
         await expect.poll(() => model.membershipsAsked, POLL).toBe(2);
         answer.resolve();
@@ -283,14 +317,14 @@ export function exerciseStreams(
           const { cursor } = client;
           await client.close();
           const expected = Array.from({ length: 600 }, () => model.erase(stays, ann));
-          await model.publish();
+          await publish();
           const answer = Promise.withResolvers<void>();
           model.hold = answer.promise;
           const asked = model.membershipsAsked;
           const back = open(streams, bob, { cursor }, { stalled: true });
           await expect.poll(() => model.membershipsAsked, POLL).toBe(asked + 1);
           expected.push(change === 'lost' ? model.leave(room, bob) : model.join(room, bob));
-          await model.publish();
+          await publish();
           answer.resolve();
           // Somebody who opened later is live: the first one has read its first chunk and waits for its client.
           await open(streams, ann).untilConnected();
@@ -310,7 +344,7 @@ export function exerciseStreams(
         model.send(room, ann);
         const joined = model.join(room, bob);
         const client = await open(streams, bob).untilConnected();
-        await model.publish();
+        await publish();
         const last = await send(room, ann);
         await client.untilHas(last);
         expect(client.ids).toEqual([joined, last]);
@@ -323,12 +357,12 @@ export function exerciseStreams(
         client.stall();
         const first = model.erase(room, ann);
         for (let count = 0; count < 300; count += 1) model.erase(room, ann);
-        await model.publish();
+        await publish();
         // The batch under way is the client's already.
         await expect.poll(() => client.ids.includes(first), POLL).toBe(true);
         for (let count = 0; count < 300; count += 1) model.erase(room, ann);
         const left = model.leave(room, bob);
-        await model.publish();
+        await publish();
         const witness = await open(streams, ann).untilConnected();
         const held = client.ids.length;
         const start = Date.now();
@@ -350,7 +384,7 @@ export function exerciseStreams(
         await client.close();
         const missed = [];
         for (let count = 0; count < 20; count += 1) missed.push(model.send(room, ann));
-        await model.publish();
+        await publish();
         const back = await open(streams, bob, { cursor }).untilConnected();
         const live = await send(room, ann);
         await back.untilHas(live);
@@ -366,7 +400,7 @@ export function exerciseStreams(
         await client.close();
         const missed = [];
         for (let count = 0; count < 900; count += 1) missed.push(model.erase(room, ann));
-        await model.publish();
+        await publish();
         const second = await startStreams();
         const back = await open(second, bob, { cursor }).untilConnected();
         expect(back.ids).toEqual(missed);
@@ -455,7 +489,7 @@ export function exerciseStreams(
         const { cursor } = client;
         await client.close();
         for (let count = 0; count < 1_001; count += 1) model.erase(room, ann);
-        await model.publish();
+        await publish();
         const second = await startStreams();
         const back = await open(second, bob, { cursor }).untilConnected();
         expect(back.story).toEqual(['cursor_expired', 'connected']);
@@ -479,7 +513,7 @@ export function exerciseStreams(
           for (let index = 0; index < count; index += 1) {
             expected.push(model.erase(rooms[index % rooms.length] ?? '', ann));
           }
-          await model.publish();
+          await publish();
         };
         await say(2_000);
         const second = await startStreams({ bufferEvents: 50 });
@@ -593,7 +627,7 @@ export function exerciseStreams(
         client.stall();
         const sent = [];
         for (let count = 0; count < 500; count += 1) sent.push(model.erase(room, ann));
-        await model.publish();
+        await publish();
         // It learns of its end when it reads again.
         const ended = client.untilEnded();
         for (let count = 0; count < 200; count += 1) sent.push(await eraseNow(room));
@@ -628,7 +662,7 @@ export function exerciseStreams(
         );
         const other = await open(streams, ann).untilConnected();
         const id = model.touch(room, ann);
-        await model.publish();
+        await publish();
         for (const client of [...bobs, other]) await client.untilHas(id);
         for (const client of bobs) expect(client.events.at(-1)?.room?.name).toBe(`for ${bob}`);
         expect(other.events.at(-1)?.room?.name).toBe(`for ${ann}`);
@@ -642,7 +676,7 @@ export function exerciseStreams(
         model.failingViews = 2;
         const updated = model.touch(room, ann);
         const after = model.erase(room, ann);
-        await model.publish();
+        await publish();
         await client.untilHas(after);
         expect(client.ids).toEqual([updated, after]);
         expect(client.events.at(-2)?.room?.name).toBe(`for ${bob}`);
@@ -654,7 +688,7 @@ export function exerciseStreams(
         const client = await open(streams, bob).untilConnected();
         model.failingViews = 3;
         const updated = model.touch(room, ann);
-        await model.publish();
+        await publish();
         await client.untilHas(updated);
         expect(client.events.at(-1)?.room).toBeUndefined();
       });
@@ -701,7 +735,7 @@ export function exerciseStreams(
 
     async function eraseNow(room: string): Promise<string> {
       const id = model.erase(room, ann);
-      await model.publish();
+      await publish();
       return id;
     }
   });
