@@ -39,6 +39,10 @@ export class ChatSession {
   readonly #typingSignal: TypingSignal;
   readonly #typingWatch = new TypingWatch((userIds) => this.#showTyping(userIds));
   #connected = true;
+  /** The newest message shown when the connection went. */
+  #lostAt = 0;
+  /** Own lines that were stored since: sending may be back before the stream is. */
+  #storedSince = 0;
 
   constructor(options: {
     readonly client: ChatClient;
@@ -60,7 +64,7 @@ export class ChatSession {
     this.#readMarker = new ReadMarker(client, room.id);
     this.#typingSignal = new TypingSignal((isTyping) => this.#sendTyping(isTyping));
     const outcome = {
-      stored: (_draft: unknown, message: MessageData) => void this.#transcript.add(message),
+      stored: (_draft: unknown, message: MessageData) => this.#stored(message),
       refused: (draft: { readonly senderMessageId: string }, reason: string) =>
         this.#transcript.refuseDraft(draft.senderMessageId, reason),
     };
@@ -166,14 +170,21 @@ export class ChatSession {
   #lost(): void {
     if (!this.#connected) return;
     this.#connected = false;
+    this.#lostAt = this.#transcript.lastSequence;
+    this.#storedSince = 0;
     this.#typingWatch.clear();
     this.#notice('connection lost, trying again …', 'bad');
     this.#screen.setStatus(this.#look.status('offline: what you type is sent when the connection is back'));
   }
 
+  #stored(message: MessageData): void {
+    this.#transcript.add(message);
+    if (message.sequence > this.#lostAt) this.#storedSince += 1;
+  }
+
   async #resumed(): Promise<void> {
     const { room } = await this.#client.getRoom({ id: this.#room.id });
-    const missed = Math.max(0, (room?.lastSequence ?? 0) - this.#transcript.lastSequence);
+    const missed = Math.max(0, (room?.lastSequence ?? 0) - this.#lostAt - this.#storedSince);
     this.#connected = true;
     this.#screen.setStatus('');
     const news = missed === 0 ? 'nothing happened' : `${missed} message${missed === 1 ? '' : 's'}`;
