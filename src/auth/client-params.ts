@@ -19,7 +19,7 @@ export function clientParamsOf(headers: Headers, clientIdCookie: string): Client
       ? (headers.get('x-client-id') ?? cookie(headers, clientIdCookie))
       : text(general.ClientId);
   return {
-    clientId: clientIdOf(clientId ?? ''),
+    clientId: clientId ? safeClientId(clientId) : undefined,
     lang: languageOf(pick('Lang', 'accept-language')),
     timezone: matching(/^[A-Za-z0-9_+\-/]{1,64}$/, pick('IANATimezone', 'x-timezone')) ?? '',
     platform: platformOf(pick('Platform', 'x-platform'), headers.get('user-agent') ?? ''),
@@ -42,9 +42,8 @@ export function cookie(headers: Headers, name: string): string | undefined {
   return undefined;
 }
 
-/** Ids of plain letters, digits, `_` and `-` stay as they are; others (too long, odd characters) become a hash (D81). */
-function clientIdOf(id: string): string | undefined {
-  if (id === '') return undefined;
+/** The id itself when every part of the system can carry it as a name, else (too long, odd characters) a hash of it (D81). */
+export function safeClientId(id: string): string {
   return /^[A-Za-z0-9_-]{1,64}$/.test(id) ? id : hash('sha256', id, 'base64url');
 }
 

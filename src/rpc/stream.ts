@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import type { Caller } from '../auth/caller.ts';
 import { ChatError } from '../chat/errors.ts';
@@ -9,8 +8,6 @@ import type { StreamRequest } from '../streams/streams.ts';
 import { callerOf } from './context.ts';
 import type { RpcDeps } from './deps.ts';
 import { codecOf, frame, responseKey, write } from './stream-writer.ts';
-
-const SAFE_CLIENT_ID = /^[A-Za-z0-9_-]{1,64}$/;
 
 /** The event stream. */
 export function streamRoutes({ streams }: RpcDeps): Pick<ServiceImpl<typeof ChatService>, 'streamMessages'> {
@@ -42,16 +39,10 @@ export function streamRequest(caller: Caller, request: StreamMessagesRequest): S
   if (clientId === undefined || clientId === '') throw new ChatError('client_id_needed');
   return {
     userId: caller.userId,
-    clientId: safeClientId(clientId),
+    clientId,
     expiresAt: caller.expiresAt,
     platform,
     ...(request.roomId ? { roomId: uuid(request.roomId) } : {}),
     ...(request.cursor ? { cursor: request.cursor } : {}),
   };
-}
-
-/** The id itself when every part of the system can carry it as a name, else a hash of it. */
-export function safeClientId(clientId: string): string {
-  if (SAFE_CLIENT_ID.test(clientId)) return clientId;
-  return createHash('sha256').update(clientId).digest('base64url');
 }

@@ -2,8 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { Caller } from '../../src/auth/caller.ts';
+import { safeClientId } from '../../src/auth/client-params.ts';
 import { StreamMessagesRequestSchema } from '../../src/gen/services/chat/v1/types_pb.ts';
-import { safeClientId, streamRequest } from '../../src/rpc/stream.ts';
+import { streamRequest } from '../../src/rpc/stream.ts';
 import { expectRefusal, ROOM_ID } from '../chat/states.ts';
 
 function caller(clientId: string | undefined): Caller {
