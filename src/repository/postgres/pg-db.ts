@@ -71,6 +71,11 @@ export function createPgDb(options: {
       refuseInTransaction();
       const client = await pool.connect();
       let broken: Error | undefined;
+      // A connection that breaks between two statements: the next one says so. Without a listener the process would end.
+      const onError = (error: Error): void => {
+        broken = error;
+      };
+      client.on('error', onError);
       try {
         await client.query('BEGIN');
         const tx: Sql = { query: async (text, params) => await run(client, text, params) };
@@ -83,6 +88,7 @@ export function createPgDb(options: {
         });
         throw error;
       } finally {
+        client.off('error', onError);
         client.release(broken);
       }
     },

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -127,6 +128,35 @@ describe.skipIf(inject('postgresUrl') === '')('a PostgreSQL server', () => {
       await drop();
     }
   });
+});
+
+describe.skipIf(inject('postgresUrl') === '')('a PostgreSQL server that ends a connection', () => {
+  test('between two statements fails the transaction, and nothing else', async () => {
+    const { db, drop } = await createTestDatabase();
+    try {
+      const failing = db.transaction(async (tx) => {
+        const { rows } = await tx.query<{ pid: number }>('SELECT pg_backend_pid() AS pid', []);
+        // Nothing is under way on the connection while it breaks: an error that nobody listens to would end this process.
+        const ended = 'SELECT FROM pg_stat_activity WHERE pid = $1';
+        await expectOutside(db, 'SELECT pg_terminate_backend($1)', rows[0]?.pid, 1);
+        await expectOutside(db, ended, rows[0]?.pid, 0);
+        await tx.query('SELECT 1', []);
+      });
+      await expect(failing).rejects.toThrow();
+      expect((await db.query('SELECT 1 AS one', [])).rows).toEqual([{ one: 1 }]);
+    } finally {
+      await drop();
+    }
+  });
+
+  const outside = AsyncLocalStorage.snapshot();
+
+  /** Asks on another connection until there are so many rows. */
+  async function expectOutside(db: Db, text: string, pid: number | undefined, rows: number): Promise<void> {
+    await outside(
+      async () => await expect.poll(async () => (await db.query(text, [pid])).rowCount).toBe(rows),
+    );
+  }
 });
 
 describe('an embedded database', () => {
