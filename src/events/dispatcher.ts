@@ -1,9 +1,9 @@
 import type { Service } from '../lifecycle.ts';
+import { aborted, pause } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
 import type { Broker } from './broker.ts';
 import type { Outbox, OutboxLease } from './outbox.ts';
 import { OutboxPublisher } from './outbox-publisher.ts';
-import { aborted, pause } from './pause.ts';
 
 /**
  * Moves committed events from the outbox to the broker.

@@ -1,4 +1,5 @@
 import type { NatsConnection } from '@nats-io/transport-node';
+import { aborted, pause } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
 import type {
   BroadcastSubject,
@@ -14,7 +15,6 @@ import { holdsAllAfter, newestRoomEvent } from './jetstream-history.ts';
 import { JetStreamPublisher } from './jetstream-publisher.ts';
 import { type ReadOptions, readHistory } from './jetstream-reader.ts';
 import { ensureStream, streamState } from './jetstream-stream.ts';
-import { aborted, pause } from './pause.ts';
 
 const BROADCAST_SUBJECTS: readonly BroadcastSubject[] = ['CHAT_TYPING', 'CHAT_WAKE', 'CHAT_STREAM_OPENED'];
 /** How long a start waits for a server that is there. */

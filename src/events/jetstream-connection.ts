@@ -1,8 +1,8 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Service } from '../lifecycle.ts';
+import { aborted, pause } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
-import { aborted, pause } from './pause.ts';
 
 /** Multiple filters of a consumer and compression need it. */
 const OLDEST_SERVER = [2, 10] as const;

@@ -1,10 +1,10 @@
 import { createInbox, type Msg, type Subscription } from '@nats-io/transport-node';
+import { pause } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
 import { HistoryLostError, type StoredMessage } from './broker.ts';
 import type { NatsLink, NatsSession } from './jetstream-connection.ts';
 import { addConsumer, type Delivery, dropConsumer, toDelivery } from './jetstream-consumer.ts';
 import { streamState } from './jetstream-stream.ts';
-import { pause } from './pause.ts';
 import { STREAM_NAME } from './subjects.ts';
 
 /**
