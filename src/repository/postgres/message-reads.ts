@@ -1,32 +1,24 @@
-import { create } from '@bufbuild/protobuf';
-import {
-  type MessageData,
-  type MessageStatus,
-  type MessageUserRead,
-  MessageUserReadSchema,
-  type Reaction,
-  ReactionSchema,
+import type {
+  MessageData,
+  MessageStatus,
+  MessageUserRead,
+  Reaction,
 } from '../../gen/services/chat/v1/types_pb.ts';
-import type { HistoryQuery, Page, Paging, RoomsRepository } from '../rooms-repository.ts';
-import type { Db } from './db.ts';
 import {
   type MessageRow,
-  messageColumns,
-  messageJoins,
-  messageStatus,
-  notDeleted,
+  type ReactorRow,
+  type ReaderRow,
   toMessage,
-} from './message-rows.ts';
-import { epochSeconds, type PageRow, pageStatement, pageWindow, toPage } from './page.ts';
+  toReaction,
+  toUserRead,
+} from '../message-data.ts';
+import { pageWindow, SYNC_MESSAGES, UNPAGED, UNPAGED_MESSAGES } from '../paging.ts';
+import type { HistoryQuery, Page, Paging, RoomsRepository } from '../rooms-repository.ts';
+import type { Db } from './db.ts';
+import { messageColumns, messageJoins, messageStatus, notDeleted } from './message-rows.ts';
+import { epochSeconds, type PageRow, pageStatement, toPage } from './page.ts';
 import { VISIBLE } from './room-rows.ts';
 import { guarded } from './store-errors.ts';
-
-/** Messages that a history without paging answers at most. */
-const UNPAGED_MESSAGES = 100;
-/** Readers or reactions that a call without paging answers at most. */
-const UNPAGED_USERS = 1000;
-/** Messages of one synchronisation, over all rooms. */
-const SYNC_MESSAGES = 10_000;
 
 /** The part of the {@link RoomsRepository} that reads messages, receipts and reactions. */
 export type MessageReads = Pick<
@@ -184,17 +176,9 @@ const MESSAGE_READ = pageStatement(
 );
 
 async function getMessageRead(db: Db, messageId: string, paging: Paging): Promise<Page<MessageUserRead>> {
-  const { limit, offset } = pageWindow(paging, UNPAGED_USERS);
+  const { limit, offset } = pageWindow(paging, UNPAGED);
   const { rows } = await db.query<PageRow & ReaderRow>(MESSAGE_READ, [messageId, limit, offset]);
-  return toPage(rows, (row) => {
-    const reader = create(MessageUserReadSchema);
-    reader.userId = row.id;
-    reader.userName = row.name ?? '';
-    reader.userPhone = row.phone ?? '';
-    reader.userAvatar = row.avatar ?? '';
-    reader.readAt = row.read_at?.toISOString() ?? '';
-    return reader;
-  });
+  return toPage(rows, toUserRead);
 }
 
 const MESSAGE_REACTIONS = pageStatement(
@@ -207,31 +191,7 @@ const MESSAGE_REACTIONS = pageStatement(
 );
 
 async function getMessageReactions(db: Db, messageId: string, paging: Paging): Promise<Page<Reaction>> {
-  const { limit, offset } = pageWindow(paging, UNPAGED_USERS);
-  const { rows } = await db.query<PageRow & ReactionRow>(MESSAGE_REACTIONS, [messageId, limit, offset]);
-  return toPage(rows, (row) => {
-    const reaction = create(ReactionSchema);
-    reaction.reaction = row.reaction ?? '';
-    reaction.messageId = messageId;
-    reaction.reactedById = String(row.id);
-    reaction.reactedByName = row.name ?? '';
-    reaction.reactedByPhone = row.phone ?? '';
-    reaction.reactedByAvatar = row.avatar ?? '';
-    return reaction;
-  });
-}
-
-interface UserRow {
-  readonly id: number;
-  readonly name: string | null;
-  readonly phone: string | null;
-  readonly avatar: string | null;
-}
-
-interface ReaderRow extends UserRow {
-  readonly read_at: Date | null;
-}
-
-interface ReactionRow extends UserRow {
-  readonly reaction: string | null;
+  const { limit, offset } = pageWindow(paging, UNPAGED);
+  const { rows } = await db.query<PageRow & ReactorRow>(MESSAGE_REACTIONS, [messageId, limit, offset]);
+  return toPage(rows, (row) => toReaction(messageId, row));
 }

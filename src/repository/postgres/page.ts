@@ -1,10 +1,4 @@
-import type { Page, Paging } from '../rooms-repository.ts';
-
-/** LIMIT and OFFSET of a list: a page when both numbers are at least 1, else the first `unpaged` rows. */
-export function pageWindow({ page, limit }: Paging, unpaged: number): { limit: number; offset: number } {
-  if (page < 1 || limit < 1) return { limit: unpaged, offset: 0 };
-  return { limit, offset: (page - 1) * limit };
-}
+import type { Page } from '../rooms-repository.ts';
 
 /**
  * Wraps two subqueries into one statement whose rows carry the total beside each item:

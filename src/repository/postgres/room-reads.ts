@@ -1,24 +1,13 @@
 import type { Role } from '../../chat/types.ts';
 import type { Room, RoomParticipant } from '../../gen/services/chat/v1/types_pb.ts';
+import { pageWindow, UNPAGED } from '../paging.ts';
+import { createReadBatch } from '../read-batch.ts';
+import { type FullRoomRow, toFullRoom, toParticipant } from '../room-data.ts';
 import type { Membership, Page, RoomListQuery, RoomsRepository } from '../rooms-repository.ts';
 import type { Db } from './db.ts';
-import { epochSeconds, type PageRow, pageStatement, pageWindow, toPage } from './page.ts';
-import { createReadBatch } from './read-batch.ts';
-import {
-  type FullRoomRow,
-  fullRoomColumns,
-  loadLightRooms,
-  loadRoom,
-  PARTNER_ID,
-  ROOM_JOINS,
-  toFullRoom,
-  toParticipant,
-  VISIBLE,
-} from './room-rows.ts';
+import { epochSeconds, type PageRow, pageStatement, toPage } from './page.ts';
+import { fullRoomColumns, loadLightRooms, loadRoom, PARTNER_ID, ROOM_JOINS, VISIBLE } from './room-rows.ts';
 import { guarded } from './store-errors.ts';
-
-/** Rooms, and participants, that a call without paging answers at most. */
-const UNPAGED = 1000;
 
 /** The part of the {@link RoomsRepository} that reads rooms and members. */
 export type RoomReads = Pick<

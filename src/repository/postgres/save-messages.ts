@@ -1,12 +1,12 @@
 import { create } from '@bufbuild/protobuf';
 import { ChatError, notFound } from '../../chat/errors.ts';
 import { type MessageData, MessageDataSchema, MessageStatus } from '../../gen/services/chat/v1/types_pb.ts';
+import { createReadBatch } from '../read-batch.ts';
 import type { NewMessage } from '../rooms-repository.ts';
 import type { CommitSignal } from './commit-signal.ts';
 import type { Db } from './db.ts';
 import { GroupCommit } from './group-commit.ts';
 import { loadMessages } from './message-rows.ts';
-import { createReadBatch } from './read-batch.ts';
 
 /** What a stored or repeated send answers. */
 export interface SavedMessage {
@@ -98,7 +98,7 @@ function extraOf(message: NewMessage): string | null {
 }
 
 /** The message as its author sees it, from what was written: the same as reading it back. */
-function toStored(message: NewMessage, row: StoredRow): MessageData {
+export function toStored(message: NewMessage, row: Omit<StoredRow, 'ord' | 'outcome'>): MessageData {
   const data = create(MessageDataSchema);
   data.id = row.message_id;
   data.roomId = message.roomId;

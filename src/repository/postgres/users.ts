@@ -1,9 +1,9 @@
 import { create } from '@bufbuild/protobuf';
 import { ChatError } from '../../chat/errors.ts';
 import { type User, UserSchema } from '../../gen/services/users/v1/types_pb.ts';
+import { createReadBatch } from '../read-batch.ts';
 import type { UsersRepository } from '../users-repository.ts';
 import type { Db, Sql } from './db.ts';
-import { createReadBatch } from './read-batch.ts';
 import { guarded, isUniqueViolation, retryConflicts } from './store-errors.ts';
 
 /** The users of the host application in Postgres. Empty phones are stored as NULL, so that they do not collide. */

@@ -1,4 +1,4 @@
-import { ChatError } from '../../chat/errors.ts';
+import { ChatError } from '../chat/errors.ts';
 
 /**
  * Answers many small questions with few statements: those asked in one turn of the event loop, or while earlier ones are

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createReadBatch } from '../../../src/repository/postgres/read-batch.ts';
+import { createReadBatch } from '../../src/repository/read-batch.ts';
 
 /** A load whose statements end when the test says so. */
 function heldLoad() {
