@@ -7,6 +7,8 @@ export type Check = (signal: AbortSignal) => Promise<string | undefined>;
 export interface NamedCheck {
   readonly failure: string;
   readonly check: Check;
+  /** More about it, for people: a line of `/readyz?verbose`. */
+  readonly detail?: () => Promise<string>;
 }
 
 const CHECK_TIMEOUT_MS = 2_000;
@@ -21,38 +23,54 @@ export function healthHandler(): HttpHandler {
 /**
  * `GET /readyz`: 200 `Ok` when every check passes, else 503 with the text of the first that fails, in their order.
  * A check that rejects or does not answer within two seconds fails. Not ready once `draining` aborts.
+ * `?verbose` adds a line for each dependency that has more to say.
  */
 export function readinessHandler(checks: readonly NamedCheck[], draining: AbortSignal): HttpHandler {
-  let latest: { readonly at: number; readonly failure: Promise<string | undefined> } | undefined;
+  let latest: { readonly at: number; readonly report: Promise<Report> } | undefined;
   return readOnly((request, response) => {
     if (draining.aborted) {
       answerText(request, response, 503, 'shutting down');
       return;
     }
     if (latest === undefined || Date.now() - latest.at > REUSE_MS) {
-      latest = { at: Date.now(), failure: firstFailure(checks) };
+      latest = { at: Date.now(), report: makeReport(checks) };
     }
-    void latest.failure.then((failure) =>
-      answerText(request, response, failure === undefined ? 200 : 503, failure ?? 'Ok'),
-    );
+    const isVerbose = /\?(.*&)?verbose(&|=|$)/.test(request.url ?? '');
+    void latest.report.then(({ failure, details }) => {
+      const text = [failure ?? 'Ok', ...(isVerbose ? details : [])].join('\n');
+      answerText(request, response, failure === undefined ? 200 : 503, text);
+    });
   });
+}
+
+/** What the checks found: the first failure, and what there is to say beside it. */
+interface Report {
+  readonly failure: string | undefined;
+  readonly details: readonly string[];
 }
 
 /** Never rejects. */
-async function firstFailure(checks: readonly NamedCheck[]): Promise<string | undefined> {
-  const failures = await Promise.all(checks.map(run));
-  return failures.find((failure) => failure !== undefined);
+async function makeReport(checks: readonly NamedCheck[]): Promise<Report> {
+  const [failures, details] = await Promise.all([
+    Promise.all(checks.map(async ({ failure, check }) => await within(check, failure))),
+    Promise.all(checks.map(async ({ detail }) => detail && (await within(detail, undefined)))),
+  ]);
+  return {
+    failure: failures.find((failure) => failure !== undefined),
+    details: details.filter((detail) => detail !== undefined),
+  };
 }
 
-async function run({ failure, check }: NamedCheck): Promise<string | undefined> {
+/** What the work answers in time, else `otherwise`. */
+async function within<T>(work: (signal: AbortSignal) => Promise<T>, otherwise: T): Promise<T> {
   const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-  const expired = new Promise<string>((resolve) => {
-    signal.addEventListener('abort', () => resolve(failure), { once: true });
+  const expired = new Promise<T>((resolve) => {
+    signal.addEventListener('abort', () => resolve(otherwise), { once: true });
   });
   try {
-    return await Promise.race([check(signal), expired]);
+    return await Promise.race([work(signal), expired]);
   } catch {
-    return failure;
+    return otherwise;
   }
 }
 

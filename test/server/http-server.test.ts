@@ -349,6 +349,23 @@ describe('health', () => {
     expect((await fetch(`${url}/health`)).status).toBe(200);
   });
 
+  test('/readyz?verbose adds what there is to say, and nothing that could not be found out', async () => {
+    const check = async (): Promise<undefined> => undefined;
+    const { url } = await start({
+      checks: [
+        { failure: 'a failed', check },
+        { failure: 'b failed', check, detail: async () => 'b: 3 behind' },
+        { failure: 'c failed', check, detail: () => Promise.reject(new Error('driver text')) },
+      ],
+    });
+    const text = async (query: string): Promise<string> =>
+      await (await fetch(`${url}/readyz${query}`)).text();
+    expect(await text('')).toBe('Ok');
+    expect(await text('?verbose')).toBe('Ok\nb: 3 behind');
+    expect(await text('?x=1&verbose=1')).toBe('Ok\nb: 3 behind');
+    expect(await text('?verbosely')).toBe('Ok');
+  });
+
   test('a dependency that never answers has failed', async () => {
     const { url } = await start({ checks: [{ failure: 'stuck', check: () => new Promise(() => {}) }] });
     const answer = await fetch(`${url}/readyz`);
