@@ -1,4 +1,7 @@
-/** Every way in which a rule of the chat refuses a call. The text is what the client reads. */
+/**
+ * Every way in which a rule of the chat refuses a call. The text is what the client reads,
+ * but for `store_unavailable`: a store is away, or did not say in time whether it did what it was asked.
+ */
 export type Reason =
   | 'invalid_token'
   | 'token_expired'
@@ -12,6 +15,7 @@ export type Reason =
   | 'stream_overflow'
   | 'overloaded'
   | 'shutting_down'
+  | 'store_unavailable'
   | 'internal_server_error';
 
 /**

@@ -17,6 +17,7 @@ const CODES: Readonly<Record<Reason, Code>> = {
   overloaded: Code.ResourceExhausted,
   stream_replaced: Code.Aborted,
   shutting_down: Code.Unavailable,
+  store_unavailable: Code.Unavailable,
   internal_server_error: Code.Internal,
 };
 
@@ -29,7 +30,9 @@ export interface ErrorOrigin {
 
 /** The answer to a client for a reason, with the inherited detail. */
 export function refusal(reason: Reason, origin: ErrorOrigin, cause?: unknown): ConnectError {
-  return withDetail(new ConnectError(reason, CODES[reason], undefined, undefined, cause), origin);
+  // Which part of the service is away is nobody's business.
+  const text: Reason = reason === 'store_unavailable' ? 'internal_server_error' : reason;
+  return withDetail(new ConnectError(text, CODES[reason], undefined, undefined, cause), origin);
 }
 
 /**
