@@ -46,6 +46,13 @@ CREATE TABLE IF NOT EXISTS room (
   last_sequence bigint NOT NULL DEFAULT 0,
   -- Number of the newest event of the room, likewise.
   last_event bigint NOT NULL DEFAULT 0,
+  -- The furthest reader and the furthest one beside him: they decide whether an author sees READ. 0: nobody.
+  reader1_id int,
+  reader1_sequence bigint NOT NULL DEFAULT 0,
+  reader2_id int,
+  reader2_sequence bigint NOT NULL DEFAULT 0,
+  -- No message of the room was edited, deleted or reacted to after this.
+  touched_at timestamptz(3) NOT NULL DEFAULT now(),
   -- The two users of a p2p room, lower id first.
   p2p_low int,
   p2p_high int,
@@ -56,6 +63,12 @@ CREATE TABLE IF NOT EXISTS room (
   CHECK (p2p_low < p2p_high)
   -- Every send updates its room: with room on the page, and no index on what a send changes, that touches no index.
 ) WITH (fillfactor = 60);
+ALTER TABLE room
+  ADD COLUMN IF NOT EXISTS reader1_id int,
+  ADD COLUMN IF NOT EXISTS reader1_sequence bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS reader2_id int,
+  ADD COLUMN IF NOT EXISTS reader2_sequence bigint NOT NULL DEFAULT 0,
+  ADD COLUMN IF NOT EXISTS touched_at timestamptz(3) NOT NULL DEFAULT now();
 CREATE INDEX IF NOT EXISTS idx_room_type ON room (type);
 -- One undeleted p2p room per pair of users.
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_p2p_pair ON room (p2p_low, p2p_high) WHERE type = 'p2p' AND deleted_at IS NULL;
@@ -196,10 +209,62 @@ CREATE TABLE IF NOT EXISTS outbox (
   -- The binary MessageEvent; null for a sent message, which is read from room_message when it is published.
   payload bytea,
   message_id uuid,
+  -- Nothing is published before what it tells of is in Scylla: the newest entry of scylla_change that it waits for.
+  change_id bigint,
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   CHECK ((payload IS NULL) <> (message_id IS NULL))
   -- Rows live for milliseconds: clean up by count, not by share.
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+
+ALTER TABLE outbox ADD COLUMN IF NOT EXISTS change_id bigint;
+
+-- Which store holds what (docs/scylla.md).
+CREATE TABLE IF NOT EXISTS chat_store (
+  single boolean PRIMARY KEY DEFAULT true CHECK (single),
+  -- Who has everything: `scylla` once rooms and messages are written there alone.
+  leader text NOT NULL DEFAULT 'postgres' CHECK (leader IN ('postgres', 'scylla')),
+  -- Since when every change is noted in scylla_change by the triggers below; NULL: none is.
+  mirror_since timestamptz(3),
+  -- When a migration was complete that began after mirror_since: Scylla has, or is about to have, everything.
+  migrated_at timestamptz(3)
+);
+INSERT INTO chat_store DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+-- Write timestamps of Scylla: taken under a room's lock, so they grow with the changes of the room. Of the size of microseconds since 1970
+-- and set to at least the present at each start: so they also pass those of a database that was restored from a backup.
+CREATE SEQUENCE IF NOT EXISTS chat_clock AS bigint START WITH 1700000000000000;
+
+-- Changes that are committed and not in Scylla yet, in the order of their rooms. Written in the transaction that causes them, deleted when
+-- Scylla has them. Applying one twice, or after a later one, changes nothing.
+CREATE TABLE IF NOT EXISTS scylla_change (
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+  room_id uuid NOT NULL,
+  clock bigint NOT NULL,
+  -- Table, row and what it was before: src/repository/scylla/changes.ts.
+  change json NOT NULL,
+  -- Of a new message: its id, its author and his client-side id.
+  message_id uuid,
+  sender_id int,
+  sender_message_id text,
+  created_at timestamptz(3) NOT NULL DEFAULT now()
+) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+CREATE INDEX IF NOT EXISTS idx_scylla_change_room ON scylla_change (room_id, id);
+CREATE INDEX IF NOT EXISTS idx_scylla_change_key ON scylla_change (sender_id, sender_message_id) WHERE sender_message_id IS NOT NULL;
+
+-- Where a migration to Scylla is, room by room. All rooms done: the next one starts anew.
+CREATE TABLE IF NOT EXISTS scylla_migration (
+  room_id uuid PRIMARY KEY,
+  -- When it began; NULL: changes were not noted in scylla_change then.
+  begun_at timestamptz(3),
+  -- Write timestamp of the room's rows, taken under its lock; what they replace is deleted at one less. NULL: the room has not begun.
+  clock bigint,
+  -- Messages up to this sequence are there; above 0 the members are, too.
+  sequence bigint NOT NULL DEFAULT 0,
+  -- Messages among those that Scylla refused.
+  skipped int NOT NULL DEFAULT 0,
+  done boolean NOT NULL DEFAULT false,
+  updated_at timestamptz(3) NOT NULL DEFAULT now()
+);
 
 -- Notifications that are committed and not sent yet.
 CREATE TABLE IF NOT EXISTS notification_outbox (
@@ -207,9 +272,15 @@ CREATE TABLE IF NOT EXISTS notification_outbox (
   notification json NOT NULL,
   client json NOT NULL,
   attempt int NOT NULL DEFAULT 0,
-  due_at timestamptz(3) NOT NULL DEFAULT now(),
+  -- A push reads its message, so it waits until that is in Scylla: see outbox.
+  change_id bigint,
+  -- Not rounded up: a job is due at once.
+  due_at timestamptz(3) NOT NULL DEFAULT date_trunc('milliseconds', now()),
   created_at timestamptz(3) NOT NULL DEFAULT now()
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
+ALTER TABLE notification_outbox
+  ADD COLUMN IF NOT EXISTS change_id bigint,
+  ALTER COLUMN due_at SET DEFAULT date_trunc('milliseconds', now());
 CREATE INDEX IF NOT EXISTS idx_notification_outbox_due ON notification_outbox (due_at);
 -- A room's topic jobs are sent one after another, in the order in which they were written.
 CREATE INDEX IF NOT EXISTS idx_notification_outbox_topic ON notification_outbox ((notification->>'roomId'), id)
@@ -333,6 +404,21 @@ BEGIN
 END
 $$;
 
+-- Keeps the two furthest readers of a room, which the caller has locked: a member has read up to a sequence.
+CREATE OR REPLACE FUNCTION chat_move_readers(in_room uuid, reader int, position_to bigint) RETURNS void
+  LANGUAGE sql
+AS $$
+  UPDATE room SET
+    reader1_id = CASE WHEN position_to > reader1_sequence OR reader1_id = reader THEN reader ELSE reader1_id END,
+    reader1_sequence = greatest(reader1_sequence, position_to),
+    -- Whoever was first is second now, unless it is the same one; else the second place may be had.
+    reader2_id = CASE WHEN reader1_id = reader THEN reader2_id WHEN position_to > reader1_sequence THEN reader1_id
+      WHEN position_to > reader2_sequence THEN reader ELSE reader2_id END,
+    reader2_sequence = CASE WHEN reader1_id = reader THEN reader2_sequence WHEN position_to > reader1_sequence THEN reader1_sequence
+      ELSE greatest(reader2_sequence, position_to) END
+  WHERE id = in_room AND (position_to > reader2_sequence OR reader = reader1_id)
+$$;
+
 -- Moves a member's read position and announces it, in one round trip. `payloads` are the events, without their numbers.
 -- Answers how many undeleted messages by others became read; NULL when the user is not an active member of the undeleted room
 -- or one of `messages` is not an undeleted message of it.
@@ -366,6 +452,7 @@ BEGIN
     UPDATE room_member SET read_sequence = position_to WHERE room_id = in_room AND user_id = reader;
     INSERT INTO room_read_position (room_id, user_id, sequence, read_at) VALUES (in_room, reader, position_to, marked_at)
       ON CONFLICT DO NOTHING;
+    PERFORM chat_move_readers(in_room, reader, position_to);
   END IF;
   IF cardinality(event_ids) > 0 THEN
     UPDATE room SET last_event = last_event + cardinality(event_ids) WHERE id = in_room;
@@ -381,4 +468,173 @@ BEGIN
 END
 $$;
 
-INSERT INTO chat_schema (version) VALUES (1) ON CONFLICT DO NOTHING;
+-- Locks what numbers or decides something in rooms, for a service whose rooms are in Scylla, and tells what PostgreSQL knows about them:
+-- `at` and `clock` of the change, the rooms, messages with one of the (sender, key) pairs and changes of the rooms that Scylla may lack,
+-- profiles of `users` and who has which of `phones`.
+CREATE OR REPLACE FUNCTION chat_lock(rooms uuid[], senders int[], keys text[], users int[], phones text[]) RETURNS json
+  LANGUAGE plpgsql
+AS $$
+BEGIN
+  -- As in chat_save_messages: first the keys, then the rooms, each in one order for everybody.
+  PERFORM pg_advisory_xact_lock(k.sender, k.hash) FROM (
+    SELECT DISTINCT u.sender, hashtext(u.key) AS hash FROM unnest(senders, keys) AS u (sender, key)
+    WHERE u.key IS NOT NULL ORDER BY 1, 2
+  ) AS k;
+  PERFORM 1 FROM room WHERE room.id = ANY (rooms) ORDER BY room.id FOR NO KEY UPDATE;
+  RETURN json_build_object(
+    'at', date_trunc('milliseconds', clock_timestamp()),
+    'clock', nextval('chat_clock'),
+    'rooms', (SELECT json_agg(json_build_object('id', r.id, 'last_sequence', r.last_sequence, 'last_event', r.last_event,
+        'p2p_low', r.p2p_low, 'p2p_high', r.p2p_high,
+        'reader1_id', r.reader1_id, 'reader1_sequence', r.reader1_sequence,
+        'reader2_id', r.reader2_id, 'reader2_sequence', r.reader2_sequence))
+      FROM room r WHERE r.id = ANY (rooms) AND r.deleted_at IS NULL),
+    'pending', (SELECT json_agg(json_build_array(c.id, c.room_id, c.change ->> 'table') ORDER BY c.id) FROM scylla_change c WHERE c.room_id = ANY (rooms)),
+    'sent', (SELECT json_agg(json_build_array(c.sender_id, c.sender_message_id, c.message_id, c.room_id) ORDER BY c.id)
+      FROM unnest(senders, keys) AS u (sender, key)
+      JOIN scylla_change c ON c.sender_id = u.sender AND c.sender_message_id = u.key),
+    'profiles', (SELECT json_agg(json_build_array(u.id, u.name, u.phone, u.avatar)) FROM "user" u WHERE u.id = ANY (users)),
+    'contacts', (SELECT json_agg(json_build_array(u.phone, u.id)) FROM "user" u
+      WHERE u.phone = ANY (phones) AND u.removed_at IS NULL AND u.deleted_at IS NULL)
+  );
+END
+$$;
+
+-- Notes what changed while Scylla follows PostgreSQL; see chat_store.mirror_since. A change is one row, as JSON, with the columns of its table.
+-- An instance that still writes here while Scylla leads is stopped: nobody would see what it writes.
+CREATE OR REPLACE FUNCTION chat_is_mirrored() RETURNS boolean LANGUAGE plpgsql STABLE AS $$
+DECLARE
+  store chat_store;
+BEGIN
+  SELECT * INTO store FROM chat_store;
+  IF store.leader = 'scylla' THEN RAISE EXCEPTION 'rooms and messages are in Scylla alone'; END IF;
+  RETURN store.mirror_since IS NOT NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_change(in_room uuid, in_change json) RETURNS void
+  LANGUAGE sql
+  AS $$ INSERT INTO scylla_change (room_id, clock, change) VALUES (in_room, nextval('chat_clock'), in_change) $$;
+
+CREATE OR REPLACE FUNCTION chat_note_rooms() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  -- Where Scylla leads, this is the head of a room that is there.
+  IF (SELECT mirror_since FROM chat_store) IS NULL THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(n.id, json_build_object('table', 'room', 'row', to_json(n))) FROM fresh n;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_changed_rooms() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF (SELECT mirror_since FROM chat_store) IS NULL THEN RETURN NULL; END IF;
+  -- Each message moves counters and times that Scylla does not have.
+  PERFORM chat_note_change(n.id, json_build_object('table', 'room', 'row', to_json(n)))
+  FROM fresh n JOIN former o ON o.id = n.id
+  WHERE (n.name, n.description, n.image, n.encription_data, n.join_all_user, n.send_message, n.add_member, n.edit_group,
+      n.reader1_id, n.reader1_sequence, n.reader2_id, n.reader2_sequence, n.updated_at, n.deleted_at)
+    IS DISTINCT FROM (o.name, o.description, o.image, o.encription_data, o.join_all_user, o.send_message, o.add_member, o.edit_group,
+      o.reader1_id, o.reader1_sequence, o.reader2_id, o.reader2_sequence, o.updated_at, o.deleted_at);
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_members() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(n.room_id, json_build_object('table', 'room_member', 'row', to_json(n))) FROM fresh n;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_changed_members() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(n.room_id, json_build_object('table', 'room_member', 'row', to_json(n), 'old', json_build_object(
+    'role', o.role, 'created_at', o.created_at, 'removed_at', o.removed_at, 'deleted_at', o.deleted_at)))
+  FROM fresh n JOIN former o ON o.id = n.id;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  INSERT INTO scylla_change (room_id, clock, change, message_id, sender_id, sender_message_id)
+    SELECT n.room_id, nextval('chat_clock'), json_build_object('table', 'room_message', 'row', to_json(n)),
+      n.id, n.sender_id, n.sender_message_id
+    FROM fresh n ORDER BY n.room_id, n.sequence;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_changed_messages() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(n.room_id, json_build_object('table', 'room_message', 'row', to_json(n),
+    'old', json_build_object('updated_at', o.updated_at)))
+  FROM fresh n JOIN former o ON o.id = n.id;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_mentions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(m.room_id, json_build_object('table', 'room_message_tag', 'row', json_build_object(
+    'message_id', m.id, 'room_id', m.room_id, 'sequence', m.sequence, 'user_id', n.user_id, 'tag', n.tag)))
+  FROM fresh n JOIN room_message m ON m.id = n.message_id WHERE n.deleted_at IS NULL;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_reactions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(m.room_id, json_build_object('table', 'room_message_reaction', 'row', json_build_object(
+    'message_id', m.id, 'room_id', m.room_id, 'sequence', m.sequence, 'user_id', n."reactedById", 'reaction', n.reaction,
+    'created_at', n.created_at, 'updated_at', n.updated_at, 'deleted_at', n.deleted_at)))
+  FROM fresh n JOIN room_message m ON m.id = n."messageId";
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION chat_note_positions() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  IF NOT chat_is_mirrored() THEN RETURN NULL; END IF;
+  PERFORM chat_note_change(n.room_id, json_build_object('table', 'room_read_position', 'row', to_json(n))) FROM fresh n;
+  RETURN NULL;
+END
+$$;
+
+CREATE OR REPLACE TRIGGER note_rooms AFTER INSERT ON room
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_rooms();
+CREATE OR REPLACE TRIGGER note_changed_rooms AFTER UPDATE ON room
+  REFERENCING NEW TABLE AS fresh OLD TABLE AS former FOR EACH STATEMENT EXECUTE FUNCTION chat_note_changed_rooms();
+CREATE OR REPLACE TRIGGER note_members AFTER INSERT ON room_member
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_members();
+CREATE OR REPLACE TRIGGER note_changed_members AFTER UPDATE ON room_member
+  REFERENCING NEW TABLE AS fresh OLD TABLE AS former FOR EACH STATEMENT EXECUTE FUNCTION chat_note_changed_members();
+CREATE OR REPLACE TRIGGER note_messages AFTER INSERT ON room_message
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_messages();
+CREATE OR REPLACE TRIGGER note_changed_messages AFTER UPDATE ON room_message
+  REFERENCING NEW TABLE AS fresh OLD TABLE AS former FOR EACH STATEMENT EXECUTE FUNCTION chat_note_changed_messages();
+CREATE OR REPLACE TRIGGER note_mentions AFTER INSERT ON room_message_tag
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_mentions();
+CREATE OR REPLACE TRIGGER note_reactions AFTER INSERT ON room_message_reaction
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_reactions();
+CREATE OR REPLACE TRIGGER note_changed_reactions AFTER UPDATE ON room_message_reaction
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_reactions();
+CREATE OR REPLACE TRIGGER note_positions AFTER INSERT ON room_read_position
+  REFERENCING NEW TABLE AS fresh FOR EACH STATEMENT EXECUTE FUNCTION chat_note_positions();
+
+-- Version 2: the furthest readers of rooms that are older than their columns.
+UPDATE room SET reader1_id = f.ids[1], reader1_sequence = f.positions[1],
+    reader2_id = f.ids[2], reader2_sequence = coalesce(f.positions[2], 0)
+FROM (
+  SELECT room_id, array_agg(user_id ORDER BY read_sequence DESC) AS ids, array_agg(read_sequence ORDER BY read_sequence DESC) AS positions
+  FROM room_member WHERE read_sequence > 0 GROUP BY room_id
+) f
+WHERE f.room_id = room.id AND NOT EXISTS (SELECT FROM chat_schema WHERE version >= 2);
+
+INSERT INTO chat_schema (version) VALUES (2) ON CONFLICT DO NOTHING;

@@ -40,14 +40,15 @@ async function findOrWrite(
   const created = await insertRoom(tx, room);
   if (created) {
     await insertMembers(tx, room, memberIds);
-    await announce(tx, room, memberIds);
+    await announceRoom(tx, room, memberIds);
   }
   const id = created ? room.id : await findPair(tx, room);
   const view = id === undefined ? undefined : await loadRoom(tx, room.creator.userId, id, 'full');
   return view && { room: view, created };
 }
 
-async function checkUsers(tx: Sql, ids: readonly number[]): Promise<void> {
+/** Throws `invalid_request_data` when one of the users is unknown or removed. */
+export async function checkUsers(tx: Sql, ids: readonly number[]): Promise<void> {
   const { rows } = await tx.query<{ found: number }>(
     `SELECT count(*)::int AS found FROM "user" WHERE id = ANY ($1::int[]) AND removed_at IS NULL AND deleted_at IS NULL`,
     [ids],
@@ -79,7 +80,8 @@ async function insertRoom(tx: Sql, room: NewRoom): Promise<boolean> {
   return rowCount === 1;
 }
 
-async function findPair(tx: Sql, room: NewRoom): Promise<string | undefined> {
+/** The undeleted p2p room of a new room's pair. */
+export async function findPair(tx: Sql, room: NewRoom): Promise<string | undefined> {
   const { rows } = await tx.query<{ id: string }>(
     `SELECT id FROM room WHERE p2p_low = $1 AND p2p_high = $2 AND type = 'p2p' AND deleted_at IS NULL`,
     pairOf(room),
@@ -87,7 +89,8 @@ async function findPair(tx: Sql, room: NewRoom): Promise<string | undefined> {
   return rows[0]?.id;
 }
 
-function pairOf(room: NewRoom): readonly [number | null, number | null] {
+/** The pair of a new p2p room, lower id first; nulls for other rooms. */
+export function pairOf(room: NewRoom): readonly [number | null, number | null] {
   const [partner] = room.participantIds;
   if (room.type !== 'p2p' || partner === undefined) return [null, null];
   return [Math.min(partner, room.creator.userId), Math.max(partner, room.creator.userId)];
@@ -101,16 +104,16 @@ async function insertMembers(tx: Sql, room: NewRoom, memberIds: readonly number[
   );
 }
 
-/** Everybody sees the room's events from the first one on, so each join carries number 0. */
-async function announce(tx: Sql, room: NewRoom, memberIds: readonly number[]): Promise<void> {
+/** Announces a new room to its members. Everybody sees its events from the first one on, so each join carries number 0. */
+export async function announceRoom(tx: Sql, room: NewRoom, memberIds: readonly number[]): Promise<void> {
   const { userId, client } = room.creator;
   const events = memberIds.map((id) => {
     const value = create(RoomJoinEventSchema, { userId: id, joinedAt: room.joinedAt, ownerUserId: userId });
     return encodeEvent(room.id, { case: 'roomJoin', value });
   });
   await tx.query(
-    `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload)
-     SELECT event_id, subject, $1, 0, $2, payload
+    `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, change_id)
+     SELECT event_id, subject, $1, 0, $2, payload, (SELECT max(id) FROM scylla_change WHERE room_id = $1)
      FROM unnest($3::uuid[], $4::text[], $5::bytea[]) WITH ORDINALITY AS o (event_id, subject, payload, n) ORDER BY n`,
     [
       room.id,

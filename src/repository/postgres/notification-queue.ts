@@ -7,7 +7,7 @@ import { guarded } from './store-errors.ts';
 /**
  * The stored notifications in `notification_outbox`, shared by all instances. A claim moves `due_at` forward: that is the lease.
  * A topic job (subscribe, unsubscribe) stays hidden while an older one of its room is not forgotten, so that they reach
- * the service in commit order, retries included; pushes have no order. A failure of the store is `internal_server_error`.
+ * the service in commit order, retries included; pushes have no order, and where Scylla has the messages they wait for theirs. A failure of the store is `internal_server_error`.
  */
 export function createPostgresNotificationQueue(deps: {
   readonly db: Sql;
@@ -44,6 +44,9 @@ WITH due AS (
       WHERE older.notification->>'kind' <> 'push'
         AND older.notification->>'roomId' = job.notification->>'roomId'
         AND older.id < job.id))
+    AND (change_id IS NULL OR NOT EXISTS (
+      SELECT FROM scylla_change AS change
+      WHERE change.room_id = (job.notification->>'roomId')::uuid AND change.id <= job.change_id))
   ORDER BY due_at, id
   LIMIT $1
   FOR UPDATE SKIP LOCKED

@@ -14,19 +14,30 @@ import { guarded } from './store-errors.ts';
 /** The advisory lock of the one active dispatcher; no other lock of the service has this key. */
 const DISPATCH_LOCK = 1_667_854_708;
 
+/** Messages by id in the neutral view, wherever they are stored; unknown ids are left out. */
+export type LoadMessages = (ids: readonly string[]) => Promise<ReadonlyMap<string, MessageData>>;
+
 /**
  * The outbox table. Always read from its oldest row: ids are given before the commit, so a row may appear below ones that
  * were read already, and a position over them would skip it. A row whose event can't be read any more is an entry without events.
  * A failure of the store is `internal_server_error`.
+ *
+ * With `elsewhere`, rooms and messages are in another store, and an entry is not read before that store has what it tells of.
  */
-export function createPostgresOutbox(deps: { readonly db: Db; readonly signal: CommitSignal }): Outbox {
-  const { db, signal } = deps;
+export function createPostgresOutbox(deps: {
+  readonly db: Db;
+  readonly signal: CommitSignal;
+  readonly elsewhere?: LoadMessages;
+}): Outbox {
+  const { db, signal, elsewhere } = deps;
+  const load: LoadMessages = elsewhere ?? (async (ids) => await loadMessages(db, ids, undefined));
+  const read = elsewhere === undefined ? READ : READ_SETTLED;
   return {
     acquire: () => guarded(() => db.tryLock(DISPATCH_LOCK)),
     async read(limit) {
-      const { rows } = await guarded(() => db.query<OutboxRow>(READ, [limit]));
+      const { rows } = await guarded(() => db.query<OutboxRow>(read, [limit]));
       const ids = rows.flatMap(({ message_id }) => (message_id === null ? [] : [message_id]));
-      const messages = await guarded(() => loadMessages(db, ids, undefined));
+      const messages = await guarded(() => load(ids));
       return rows.map((row) => toEntry(row, messages));
     },
     async remove(ids) {
@@ -43,6 +54,14 @@ export function createPostgresOutbox(deps: { readonly db: Db; readonly signal: C
 const READ = `/* read_outbox */
 SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at
 FROM outbox ORDER BY id LIMIT $1`;
+
+/** Entries of a room keep their order: one that waits for a change has the same, or an older, one behind it. */
+const READ_SETTLED = `/* read_settled_outbox */
+SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at
+FROM outbox o
+WHERE NOT EXISTS (
+  SELECT FROM scylla_change c WHERE c.room_id = o.room_id AND c.id <= coalesce(o.change_id, 9223372036854775807)
+) ORDER BY id LIMIT $1`;
 
 /**
  * Does not wait for the disk, which would make the next sends wait for it too: an entry that comes back after a crash of the database

@@ -66,11 +66,12 @@ export async function changeRoom(
     const { state, actor: sender } = await readRoomState(work.tx, work.view, actor.userId, about);
     const change = decide(state);
     await writeChange(work, actor, change);
-    for (const effect of change.effects) record(work.journal, effect, sender);
+    for (const effect of change.effects) recordEffect(work.journal, effect, sender);
   });
 }
 
-function record(journal: RoomJournal, effect: RoomEffect, sender: UserProfile): void {
+/** Notes what a change tells the world; `sender` is the author of system messages. */
+export function recordEffect(journal: RoomJournal, effect: RoomEffect, sender: UserProfile): void {
   switch (effect.kind) {
     case 'system_message':
       journal.systemMessage(effect.event, effect.content, sender);

@@ -29,6 +29,28 @@ export interface LockedRoom {
   readonly at: Date;
 }
 
+/** A system message, as a row of `room_message`; times are ISO text. */
+export interface JournalMessage {
+  readonly id: string;
+  readonly room_id: string;
+  readonly sequence: number;
+  readonly sender_id: number;
+  readonly content: string;
+  readonly type: string;
+  readonly lifetime: string;
+  readonly origin: string;
+  readonly event: string;
+  readonly created_at: string;
+  readonly updated_at: string;
+}
+
+/** From where on a user sees a room. */
+export interface JournalJoin {
+  readonly userId: number;
+  readonly sequence: number;
+  readonly event: number;
+}
+
 /**
  * Collects what one transaction says about one locked room, in order, and writes it with few statements.
  * Numbers are given here: nobody else can, while the room is locked.
@@ -37,9 +59,9 @@ export class RoomJournal {
   readonly #room: LockedRoom;
   readonly #actor: Actor;
   readonly #notifies: boolean;
-  readonly #messages: Record<string, unknown>[] = [];
+  readonly #messages: JournalMessage[] = [];
   readonly #outbox: OutboxRow[] = [];
-  readonly #joins: { readonly userId: number; readonly sequence: number; readonly event: number }[] = [];
+  readonly #joins: JournalJoin[] = [];
   readonly #notifications: Notification[] = [];
   #sequence: number;
   #event: number;
@@ -58,7 +80,14 @@ export class RoomJournal {
     const id = uuidv1();
     const at = this.#room.at.toISOString();
     const frame = { id, event, content, lifetime: 'normal', origin: 'app', type: 'system_message' };
-    this.#messages.push({ ...frame, sequence: this.#sequence });
+    this.#messages.push({
+      ...frame,
+      room_id: this.#room.id,
+      sequence: this.#sequence,
+      sender_id: sender.id,
+      created_at: at,
+      updated_at: at,
+    });
     const value = create(MessageDataSchema, {
       ...frame,
       roomId: this.#room.id,
@@ -93,15 +122,30 @@ export class RoomJournal {
     if (this.#notifies) this.#notifications.push(notification);
   }
 
+  /** The system messages, for a store of one's own. */
+  get messages(): readonly JournalMessage[] {
+    return this.#messages;
+  }
+
+  /** The joins, likewise. */
+  get joins(): readonly JournalJoin[] {
+    return this.#joins;
+  }
+
   /** Writes everything; the last thing a transaction does with the room. */
   async write(tx: Sql): Promise<Announced> {
     await this.#writeMessages(tx);
     await this.#writeJoins(tx);
+    return await this.announce(tx);
+  }
+
+  /** Writes what others work on, and the room's counters; all but messages and joins. */
+  async announce(tx: Sql): Promise<Announced> {
     await this.#writeOutbox(tx);
     await this.#writeNotifications(tx);
     if (this.#event > this.#room.lastEvent) {
       await tx.query(
-        `UPDATE room SET last_event = $2, last_sequence = $3,
+        `UPDATE room SET last_event = $2, last_sequence = $3, touched_at = $4,
            "lastMessageAt" = CASE WHEN last_sequence < $3 THEN $4 ELSE "lastMessageAt" END
          WHERE id = $1`,
         [this.#room.id, this.#event, this.#sequence, this.#room.at],
@@ -140,8 +184,8 @@ export class RoomJournal {
   async #writeOutbox(tx: Sql): Promise<void> {
     if (this.#outbox.length === 0) return;
     await tx.query(
-      `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, created_at)
-       SELECT event_id, subject, $1, room_event, $2, payload, $3
+      `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, change_id, created_at)
+       SELECT event_id, subject, $1, room_event, $2, payload, (SELECT max(id) FROM scylla_change WHERE room_id = $1), $3
        FROM unnest($4::uuid[], $5::text[], $6::bigint[], $7::bytea[]) WITH ORDINALITY
          AS o (event_id, subject, room_event, payload, n) ORDER BY n`,
       [

@@ -57,8 +57,8 @@ function toProfile([id, name, phone, avatar]: ProfileJson): UserProfile {
   return { id, name: name ?? '', phone: phone ?? '', avatar: avatar ?? '' };
 }
 
-/** The table allows no other roles; an unknown one would have no rights. */
-function toRole(text: string): Role {
+/** The role of that name; stores hold no other names, and an unknown one would have no rights. */
+export function toRole(text: string): Role {
   return ROLES.find((role) => role === text) ?? 'MEMBER';
 }
 

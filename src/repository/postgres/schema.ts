@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Db, Sql } from './db.ts';
 
 /** The schema that this code was written for; the last line of schema.sql stores it. */
-export const SCHEMA_VERSION = 1;
+export const SCHEMA_VERSION = 2;
 
 const SCHEMA_FILE = new URL('../../../schema.sql', import.meta.url);
 /** Of the advisory lock that lets one migration run at a time. */
