@@ -1,0 +1,87 @@
+import { errors, types } from 'cassandra-driver';
+import {
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+  isBrokenCircuitError,
+} from 'cockatiel';
+import { ChatError } from '../../chat/errors.ts';
+import type { Logger } from '../../logger.ts';
+
+/** Stands between callers and the driver: see the invariants of session.ts. */
+export interface ScyllaGuard {
+  run<T>(request: () => Promise<T>): Promise<T>;
+  /** False while requests are refused at once. */
+  isClosed(): boolean;
+}
+
+const ATTEMPTS = 2;
+
+/** A guard in its normal state. What opens and closes it is logged once. */
+export function createScyllaGuard(
+  options: { readonly breakerFailures: number; readonly breakerResetMs: number },
+  logger: Logger,
+): ScyllaGuard {
+  const breaker = circuitBreaker(handleWhen(isOutage), {
+    halfOpenAfter: options.breakerResetMs,
+    breaker: new ConsecutiveBreaker(options.breakerFailures),
+  });
+  breaker.onBreak((reason) =>
+    logger.error(
+      { err: 'error' in reason ? reason.error : undefined },
+      'Scylla does not answer: requests are refused',
+    ),
+  );
+  breaker.onReset(() => logger.info('Scylla answers again'));
+  return {
+    isClosed: () => breaker.state === CircuitState.Closed,
+    async run(request) {
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          return await breaker.execute(request);
+        } catch (error) {
+          const again = attempt < ATTEMPTS && isOutage(error) && breaker.state === CircuitState.Closed;
+          if (!again) throw asChatError(error);
+        }
+      }
+    },
+  };
+}
+
+/** The store could not be asked, or nobody knows whether it did what it was asked. */
+export function storeUnavailable(cause: unknown): ChatError {
+  return new ChatError('store_unavailable', { cause });
+}
+
+function asChatError(error: unknown): ChatError {
+  if (error instanceof ChatError) return error;
+  if (isOutage(error) || isBrokenCircuitError(error)) return storeUnavailable(error);
+  return new ChatError('internal_server_error', { cause: error });
+}
+
+const { responseErrorCodes } = types;
+/** Answers that speak of the state of the cluster, not of the statement. */
+const OUTAGES: ReadonlySet<number> = new Set([
+  responseErrorCodes.serverError,
+  responseErrorCodes.unavailableException,
+  responseErrorCodes.overloaded,
+  responseErrorCodes.isBootstrapping,
+  responseErrorCodes.truncateError,
+  responseErrorCodes.writeTimeout,
+  responseErrorCodes.readTimeout,
+  responseErrorCodes.readFailure,
+  responseErrorCodes.writeFailure,
+  responseErrorCodes.clientWriteFailure,
+]);
+
+function isOutage(error: unknown): boolean {
+  if (error instanceof errors.ResponseError) return OUTAGES.has(error.code);
+  return (
+    error instanceof errors.NoHostAvailableError ||
+    error instanceof errors.OperationTimedOutError ||
+    error instanceof errors.BusyConnectionError ||
+    // A socket that broke under a request.
+    (error instanceof Error && 'isSocketError' in error)
+  );
+}
