@@ -1,0 +1,78 @@
+import pino from 'pino';
+import { afterAll, beforeAll, describe, inject } from 'vitest';
+import type { StoreRoles } from '../../../src/repository/scylla/store-state.ts';
+import { openStores, type Stores } from '../../../src/repository/stores.ts';
+import { exerciseRoomsRepositoryReads } from '../../contract/rooms-repository-reads.ts';
+import {
+  exerciseRoomsRepositoryWrites,
+  type RoomsRepositoryWritesFixture,
+} from '../../contract/rooms-repository-writes.ts';
+import { createTestDatabase, openPglite, type TestDatabase } from '../../support/database.ts';
+import { createTestKeyspace, type TestKeyspace } from '../../support/keyspace.ts';
+
+const logger = pino({ level: 'silent' });
+
+/** All suites of the port with Scylla in those roles, on one database and one keyspace. */
+function exerciseOn(name: string, roles: StoreRoles, open: () => Promise<TestDatabase>): void {
+  describe(name, () => {
+    let database: TestDatabase;
+    let keyspace: TestKeyspace;
+    let stores: readonly Stores[];
+    let fixture: RoomsRepositoryWritesFixture;
+    beforeAll(async () => {
+      [database, keyspace] = await Promise.all([open(), createTestKeyspace()]);
+      const options = { db: database.db, scylla: { ...keyspace.config, roles }, notifies: true, logger };
+      const one = await openStores(options);
+      const another = await openStores(options);
+      stores = [one, another];
+      fixture = fixtureOn(database, one, another);
+    });
+    afterAll(async () => {
+      for (const store of stores ?? []) await store.close();
+      await keyspace?.drop();
+      await database?.drop();
+    });
+
+    exerciseRoomsRepositoryWrites(name, async () => fixture);
+    exerciseRoomsRepositoryReads(name, async () => fixture);
+  });
+}
+
+function fixtureOn({ db }: TestDatabase, one: Stores, another: Stores): RoomsRepositoryWritesFixture {
+  return {
+    repository: one.rooms,
+    another: another.rooms,
+    outbox: one.outbox,
+    notifications: one.notifications,
+    async addUsers(users) {
+      for (const { id, name, phone, avatar, removed } of users) {
+        await db.query(
+          'INSERT INTO "user" (id, name, phone, avatar, removed_at) VALUES ($1, $2, $3, $4, $5)',
+          [id, name, phone ?? null, avatar ?? null, removed === true ? new Date() : null],
+        );
+      }
+    },
+    // The stores outlive the suite: the next one uses them too.
+    close: async () => undefined,
+  };
+}
+
+const LEADS: StoreRoles = { reads: true, writes: true, sync: false };
+const BACKED: StoreRoles = { reads: true, writes: true, sync: true };
+const READ: StoreRoles = { reads: true, writes: false, sync: true };
+
+describe.skipIf(inject('cassandraContactPoint') === '' || inject('postgresUrl') === '')(
+  'RoomsRepository with Cassandra',
+  () => {
+    exerciseOn('Cassandra leads, PostgreSQL server', LEADS, createTestDatabase);
+    exerciseOn('Cassandra with a backup in PostgreSQL', BACKED, createTestDatabase);
+    exerciseOn('Cassandra follows, histories are read from it', READ, createTestDatabase);
+  },
+);
+
+describe.skipIf(inject('cassandraContactPoint') === '')(
+  'RoomsRepository with Cassandra, embedded database',
+  () => {
+    exerciseOn('Cassandra leads, PGlite', LEADS, openPglite);
+  },
+);
