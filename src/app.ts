@@ -3,7 +3,7 @@ import { createTokenVerifier } from './auth/token-verifier.ts';
 import { type Chat, createChat } from './chat/chat.ts';
 import { createPushRenderer } from './chat/push.ts';
 import { seedDemoData } from './cli/demo-data.ts';
-import { type GeneratedSecrets, loadOrMakeSecrets } from './cli/secrets.ts';
+import { type Secrets, secretsOf } from './cli/secrets.ts';
 import type { Config } from './config.ts';
 import { createRoomKeys, type RoomKeys } from './crypto/room-keys.ts';
 import type { Broker } from './events/broker.ts';
@@ -16,16 +16,10 @@ import { createConnectNotificationsClient } from './notifications/connect-notifi
 import { createLogNotificationsClient } from './notifications/log-notifications-client.ts';
 import { createNotificationWorker } from './notifications/notification-worker.ts';
 import type { NotificationsClient } from './notifications/notifications.ts';
-import { CommitSignal } from './repository/postgres/commit-signal.ts';
 import type { Db } from './repository/postgres/db.ts';
-import { createPostgresNotificationQueue } from './repository/postgres/notification-queue.ts';
 import { openDatabase } from './repository/postgres/open-database.ts';
-import { createPostgresOutbox } from './repository/postgres/outbox.ts';
-import { createPostgresRoomsRepository } from './repository/postgres/postgres-rooms-repository.ts';
-import { createPostgresStreamPositions } from './repository/postgres/stream-positions.ts';
-import { createPostgresTokensRepository } from './repository/postgres/tokens.ts';
-import { createPostgresUsersRepository } from './repository/postgres/users.ts';
 import type { RoomsRepository } from './repository/rooms-repository.ts';
+import { openStores, type ScyllaStore, type Stores } from './repository/stores.ts';
 import type { UsersRepository } from './repository/users-repository.ts';
 import { createRpcHandlers } from './rpc/adapter.ts';
 import { createRoutes } from './rpc/routes.ts';
@@ -59,6 +53,8 @@ export interface AppParts {
   readonly broker: Broker;
   readonly dispatcher: Dispatcher;
   readonly streams: Streams;
+  /** Undefined when Scylla is not used. */
+  readonly scylla: ScyllaStore | undefined;
   /** Signs tokens of a development service; undefined when the service only holds a public key. */
   readonly jwtSecret: string | undefined;
 }
@@ -134,14 +130,25 @@ class ChatApp implements App {
     const secrets = secretsOf(this.#config);
     const { database, dataDir } = this.#config;
     const db = this.#overrides.db ?? (await openDatabase({ ...database, dataDir, logger: this.#logger }));
+    let stores: Stores | undefined;
+    const close = async (): Promise<void> => {
+      await stores?.close();
+      await db.close();
+    };
     try {
-      const { parts, services } = this.#build(db, secrets);
+      stores = await openStores({
+        db,
+        scylla: this.#config.scylla,
+        notifies: this.#wantsNotifications(),
+        logger: this.#logger,
+      });
+      const { parts, services } = this.#build(db, stores, secrets);
       this.#parts = parts;
       if (this.#config.demoData && (await seedDemoData(parts))) this.#logger.info('demo data was made');
       await startAll(services);
-      this.#services = [{ start: async () => {}, stop: async () => await db.close() }, ...services];
+      this.#services = [{ start: async () => {}, stop: close }, ...services];
     } catch (error) {
-      await db.close();
+      await close();
       throw error;
     }
   }
@@ -155,23 +162,19 @@ class ChatApp implements App {
   }
 
   /** Everything over an open database, and what of it runs, in the order in which it starts. */
-  #build(db: Db, secrets: Secrets): { readonly parts: AppParts; readonly services: readonly Service[] } {
+  #build(
+    db: Db,
+    stores: Stores,
+    secrets: Secrets,
+  ): { readonly parts: AppParts; readonly services: readonly Service[] } {
     const config = this.#config;
     const logger = this.#logger;
-    const events = new CommitSignal();
-    const notifications = new CommitSignal();
+    const { rooms, users, tokens, positions, outbox, scylla } = stores;
     const keys = createRoomKeys(secrets.masterKey);
-    const rooms = createPostgresRoomsRepository({
-      db,
-      events,
-      notifications: this.#wantsNotifications() ? notifications : undefined,
-    });
-    const users = createPostgresUsersRepository(db);
     const broker = this.#overrides.broker ?? createBroker(config, logger);
-    const outbox = createPostgresOutbox({ db, signal: events });
     const dispatcher = createDispatcher({ outbox, broker, logger });
     const worker = createNotificationWorker({
-      queue: createPostgresNotificationQueue({ db, signal: notifications }),
+      queue: stores.notifications,
       client: this.#overrides.notifications ?? createNotificationsClient(config, logger),
       renderPush: createPushRenderer({ rooms, keys }),
       logger,
@@ -179,7 +182,7 @@ class ChatApp implements App {
     const streams = createStreams({
       broker,
       directory: createDirectory(rooms, users),
-      positions: createPostgresStreamPositions(db),
+      positions,
       logger,
       settings: {
         heartbeatMs: config.streams.heartbeatMs,
@@ -189,14 +192,17 @@ class ChatApp implements App {
         consumers: config.streams.consumers,
       },
     });
-    const tokens = createPostgresTokensRepository(db);
     const limits = { ...config.limits, storePlaintext: config.storePlaintext };
     const chat = createChat({ rooms, users, tokens, keys, typing: streams, limits });
     const jwtSecret = secrets.tokenKeys.kind === 'secret' ? secrets.tokenKeys.secret : undefined;
-    const parts: AppParts = { db, rooms, users, chat, keys, broker, dispatcher, streams, jwtSecret };
-    const server = this.#createServer(parts, secrets);
+    const parts: AppParts = { db, rooms, users, chat, keys, broker, dispatcher, streams, scylla, jwtSecret };
+    const server = this.#createServer(parts, stores, secrets);
     this.#server = server;
-    return { parts, services: [broker, dispatcher, worker, streams, this.#front(server, streams)] };
+    const follower = scylla === undefined ? [] : [scylla.follower];
+    return {
+      parts,
+      services: [broker, ...follower, dispatcher, worker, streams, this.#front(server, streams)],
+    };
   }
 
   /** Without a service to tell, and without a log that shows them, notifications would be work for nobody. */
@@ -206,7 +212,7 @@ class ChatApp implements App {
     return isTold || this.#logger.isLevelEnabled('debug');
   }
 
-  #createServer({ db, broker, users, chat, streams }: AppParts, secrets: Secrets): HttpServer {
+  #createServer({ broker, users, chat, streams }: AppParts, stores: Stores, secrets: Secrets): HttpServer {
     const config = this.#config;
     const logger = this.#logger;
     const { issuer, audience, sessionCookie, clientIdCookie } = config.auth;
@@ -221,7 +227,7 @@ class ChatApp implements App {
       logger,
     });
     const checks = [
-      { failure: 'PostgreSQL health check failed', check: async () => void (await db.query('SELECT 1', [])) },
+      ...stores.checks,
       {
         failure: NATS_DOWN,
         check: async () => ((await broker.health()) === undefined ? undefined : NATS_DOWN),
@@ -256,25 +262,6 @@ class ChatApp implements App {
       },
     };
   }
-}
-
-/** Given or generated. */
-interface Secrets {
-  readonly tokenKeys: NonNullable<Config['auth']['keys']>;
-  readonly masterKey: NonNullable<Config['masterKey']>;
-}
-
-/** What is not configured is made and kept; production never comes that far without. */
-function secretsOf({ auth, masterKey, dataDir }: Config): Secrets {
-  let generated: GeneratedSecrets | undefined;
-  const secrets = (): GeneratedSecrets => {
-    generated ??= loadOrMakeSecrets(dataDir);
-    return generated;
-  };
-  return {
-    tokenKeys: auth.keys ?? { kind: 'secret', secret: secrets().jwtSecret },
-    masterKey: masterKey ?? { key: secrets().chatKey, iv: secrets().chatIv },
-  };
 }
 
 function createBroker({ nats }: Config, logger: Logger): Broker {

@@ -1,4 +1,5 @@
-import { type Address, DEFAULT_PASSWORD, SETTINGS, type Setting, type Values } from './config/settings.ts';
+import { conflicts, type ScyllaRoles, scyllaConflicts, scyllaRoles } from './config/conflicts.ts';
+import { type Address, SETTINGS, type Setting, type Values } from './config/settings.ts';
 import { openSources, type Problem, type Sources, variableWarnings } from './config/sources.ts';
 
 /** Everything that can be set, checked and with defaults filled in. */
@@ -14,6 +15,7 @@ export interface Config {
   readonly log: { readonly level: string };
   /** `url` undefined: embedded. */
   readonly database: { readonly url: string | undefined; readonly maxConnections: number };
+  readonly scylla: ScyllaSettings;
   /** Undefined: the in-process broker. */
   readonly nats: NatsConfig | undefined;
   /** `url` undefined: notifications are only logged. */
@@ -40,6 +42,26 @@ export interface Config {
     /** 0: no limit. */
     readonly maxPerUser: number;
   };
+}
+
+/** ScyllaDB or Cassandra: how to reach it, and what it is used for. */
+export interface ScyllaSettings {
+  /** `host:port`. */
+  readonly hosts: readonly string[];
+  readonly keyspace: string;
+  /** Copies of each row in each data center that `migrate` asks for. */
+  readonly replicationFactor: number;
+  readonly consistency: 'LOCAL_QUORUM' | 'QUORUM' | 'ALL';
+  /** Undefined: that of the first host that answers. */
+  readonly datacenter: string | undefined;
+  readonly login: { readonly username: string; readonly password: string } | undefined;
+  /** Of one request, milliseconds. */
+  readonly timeoutMs: number;
+  /** So many failures in a row, and requests are refused for that long. */
+  readonly breakerFailures: number;
+  readonly breakerResetMs: number;
+  /** Undefined: not used. */
+  readonly roles: ScyllaRoles | undefined;
 }
 
 /** How to reach the broker. */
@@ -89,7 +111,7 @@ export function loadConfig(
 ): { readonly config: Config; readonly warnings: readonly string[] } {
   const sources = openSources(env, configFile ?? (env.CONFIG_FILE || undefined));
   const { values, problems } = readValues(sources);
-  const all = [...sources.problems, ...problems, ...unavailable(env), ...conflicts(values, problems)];
+  const all = [...sources.problems, ...problems, ...scyllaConflicts(values), ...conflicts(values, problems)];
   if (all.length > 0) throw new ConfigError(all);
   return { config: build(values), warnings: [...variableWarnings(env), ...siblingWarnings(env, values)] };
 }
@@ -117,63 +139,6 @@ function readValues(sources: Sources): { readonly values: Values; readonly probl
   return { values: Object.fromEntries(entries) as Values, problems };
 }
 
-/** Parts of the inherited service that this version does not have. */
-function unavailable(env: NodeJS.ProcessEnv): Problem[] {
-  const names = ['USE_SCYLLADB', 'USE_SCYLLA_READS', 'USE_SCYLLA_WRITES', 'SYNC_TO_SCYLLA'];
-  return names
-    .filter((name) => /^(1|t|T|TRUE|true|True)$/.test(env[name] ?? ''))
-    .map((name) => ({
-      name,
-      found: JSON.stringify(env[name]),
-      allowed: 'false: not available in this version',
-    }));
-}
-
-/** Settings that contradict each other, and what production lacks. `wrong` settings are not missing as well. */
-function conflicts(values: Values, wrong: readonly Problem[]): Problem[] {
-  const problems: Problem[] = [];
-  const keys = ['JWT_JWKS_URL', 'JWT_PUBLIC_KEY', 'JWT_SECRET'] as const;
-  const given = keys.filter((name) => values[name] !== undefined);
-  if (given.length > 1) {
-    problems.push({
-      name: given.join(', '),
-      found: `${given.length} are set`,
-      allowed: `one of ${keys.join(', ')}`,
-    });
-  }
-  const isWrong = (name: string): boolean => wrong.some((problem) => problem.name === name);
-  const missing = (name: string, allowed: string): void => {
-    if (!isWrong(name)) problems.push({ name, found: 'not set', allowed });
-  };
-  const isGiven = (name: keyof Values): boolean => values[name] !== undefined || isWrong(name);
-  if (values.MODE !== 'PROD') {
-    const pair = [['CHAT_KEY', 'CHAT_IV'] as const, ['CHAT_IV', 'CHAT_KEY'] as const];
-    for (const [one, other] of pair) {
-      if (isGiven(one) && !isGiven(other))
-        missing(other, `set together with ${one}: ${SETTINGS[other].allowed}`);
-    }
-    return problems;
-  }
-  const needed = 'needed with MODE=PROD';
-  if (values.DATABASE_URL === undefined && values.POSTGRES_HOST === undefined) {
-    missing('DATABASE_URL', `${needed}: ${SETTINGS.DATABASE_URL.allowed}, or POSTGRES_HOST`);
-  }
-  // The inherited default is in every copy of the documentation.
-  if (values.DATABASE_URL === undefined && values.POSTGRES_HOST !== undefined) {
-    if (values.POSTGRES_PASSWORD === DEFAULT_PASSWORD)
-      missing('POSTGRES_PASSWORD', `${needed}: another than the default`);
-  }
-  if (values.NATS_URL === undefined) missing('NATS_URL', `${needed}: ${SETTINGS.NATS_URL.allowed}`);
-  if (given.length === 0 && !keys.some(isWrong))
-    missing('JWT_JWKS_URL', `${needed}, or JWT_PUBLIC_KEY, or JWT_SECRET`);
-  if (values.CHAT_KEY === undefined) missing('CHAT_KEY', `${needed}: ${SETTINGS.CHAT_KEY.allowed}`);
-  if (values.CHAT_IV === undefined) missing('CHAT_IV', `${needed}: ${SETTINGS.CHAT_IV.allowed}`);
-  if (values.CORS_ORIGINS?.includes('*') === true) {
-    problems.push({ name: 'CORS_ORIGINS', found: '"*"', allowed: 'a list of origins with MODE=PROD' });
-  }
-  return problems;
-}
-
 function siblingWarnings(env: NodeJS.ProcessEnv, values: Values): string[] {
   const siblings = ['POSTGRES_PORT', 'POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD'];
   const names = siblings.filter((name) => (env[name] ?? '') !== '');
@@ -193,6 +158,7 @@ function build(values: Values): Config {
     demoData: values.DEMO_DATA ?? url === undefined,
     log: { level: values.NO_LOGS ? 'silent' : values.LOG_LEVEL },
     database: { url, maxConnections: values.DATABASE_MAX_CONNECTIONS },
+    scylla: scyllaOf(values),
     nats: natsOf(values),
     notifications: { url: values.NOTIFICATIONS_URL, token: values.NOTIFICATIONS_TOKEN },
     auth: {
@@ -225,6 +191,23 @@ function postgresUrl(values: Values): string | undefined {
   const part = encodeURIComponent;
   const login = `${part(values.POSTGRES_USER)}:${part(values.POSTGRES_PASSWORD)}`;
   return `postgres://${login}@${values.POSTGRES_HOST}:${values.POSTGRES_PORT}/${part(values.POSTGRES_DB)}`;
+}
+
+function scyllaOf(values: Values): ScyllaSettings {
+  const { SCYLLA_USERNAME: username, SCYLLA_PASSWORD: password } = values;
+  const hosts = values.SCYLLA_HOSTS ?? ['127.0.0.1'];
+  return {
+    hosts: hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:${values.CASSANDRA_PORT}`)),
+    keyspace: values.SCYLLA_KEYSPACE,
+    replicationFactor: values.SCYLLA_REPLICATION_FACTOR,
+    consistency: values.SCYLLA_CONSISTENCY,
+    datacenter: values.SCYLLA_DATACENTER,
+    login: username === undefined || password === undefined ? undefined : { username, password },
+    timeoutMs: values.SCYLLA_TIMEOUT_MS,
+    breakerFailures: values.SCYLLA_BREAKER_FAILURES,
+    breakerResetMs: values.SCYLLA_BREAKER_RESET_MS,
+    roles: scyllaRoles(values),
+  };
 }
 
 function natsOf(values: Values): NatsConfig | undefined {

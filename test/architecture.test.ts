@@ -38,7 +38,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   repository: [
     ...['gen', 'chat/types', 'chat/errors', 'chat/events', 'events/outbox', 'events/subjects', 'metrics'],
     ...['type:auth/caller', 'type:notifications/notifications', 'type:streams/ports'],
-    ...['@bufbuild/protobuf', 'pg', '@electric-sql/pglite', 'uuid', 'zod'],
+    ...['@bufbuild/protobuf', 'pg', '@electric-sql/pglite', 'cassandra-driver', 'cockatiel', 'uuid', 'zod'],
   ],
   events: ['gen', 'metrics', '@bufbuild/protobuf', '@nats-io/jetstream', '@nats-io/transport-node'],
   streams: [
@@ -58,6 +58,7 @@ const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle'];
 const drivers: readonly (readonly [string, RegExp])[] = [
   ['pg', /^src\/repository\/postgres\//],
   ['@electric-sql/pglite', /^src\/repository\/postgres\//],
+  ['cassandra-driver', /^src\/repository\/scylla\//],
   ['@nats-io/', /^src\/events\/jetstream-/],
   ['jose', /^src\/(auth|cli)\//],
 ];

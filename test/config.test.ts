@@ -212,10 +212,71 @@ describe('problems', () => {
     expect(problems({ JWT_PUBLIC_KEY: 'nonsense' })).toHaveProperty('JWT_PUBLIC_KEY');
   });
 
-  test('what this version does not have is refused, not ignored', () => {
-    expect(problems({ USE_SCYLLADB: 'T' })).toHaveProperty('USE_SCYLLADB');
-    expect(problems({ SYNC_TO_SCYLLA: 'true' })).toHaveProperty('SYNC_TO_SCYLLA');
-    expect(problems({ USE_SCYLLADB: 'false' })).toEqual({});
+  test.each([
+    [{ USE_SCYLLADB: 'true', USE_SCYLLA_READS: 'false' }, 'USE_SCYLLA_READS'],
+    [{ USE_SCYLLADB: 'true', USE_SCYLLA_WRITES: 'false', SYNC_TO_SCYLLA: 'true' }, 'USE_SCYLLA_WRITES'],
+    [{ USE_SCYLLA_WRITES: 'true' }, 'USE_SCYLLA_READS'],
+    [{ USE_SCYLLA_WRITES: 'true', SYNC_TO_SCYLLA: 'true' }, 'USE_SCYLLA_READS'],
+    [{ USE_SCYLLA_READS: 'true' }, 'SYNC_TO_SCYLLA'],
+    [{ USE_SCYLLADB: 'yes' }, 'USE_SCYLLADB'],
+    [{ SCYLLA_CONSISTENCY: 'ONE' }, 'SCYLLA_CONSISTENCY'],
+    [{ SCYLLA_CONSISTENCY: 'local_quorum' }, 'SCYLLA_CONSISTENCY'],
+    [{ SCYLLA_KEYSPACE: 'a; DROP' }, 'SCYLLA_KEYSPACE'],
+    [{ SCYLLA_HOSTS: 'http://scylla:9042' }, 'SCYLLA_HOSTS'],
+    [{ SCYLLA_USERNAME: 'chat' }, 'SCYLLA_PASSWORD'],
+    [{ SCYLLA_PASSWORD: 'secret' }, 'SCYLLA_USERNAME'],
+    [{ ...PRODUCTION, USE_SCYLLADB: 'true' }, 'SCYLLA_HOSTS'],
+  ])('Scylla: %o', (env, name) => {
+    expect(Object.keys(problems(env))).toEqual([name]);
+    expect(JSON.stringify(problems(env))).not.toContain('secret');
+  });
+});
+
+describe('Scylla', () => {
+  test.each([
+    [{}, undefined],
+    [{ USE_SCYLLADB: 'false' }, undefined],
+    [{ USE_SCYLLADB: 'T' }, { reads: true, writes: true, sync: false }],
+    [
+      { USE_SCYLLA_READS: 'true', USE_SCYLLA_WRITES: 'true' },
+      { reads: true, writes: true, sync: false },
+    ],
+    [
+      { USE_SCYLLADB: 'true', SYNC_TO_SCYLLA: 'true' },
+      { reads: true, writes: true, sync: true },
+    ],
+    [{ SYNC_TO_SCYLLA: '1' }, { reads: false, writes: false, sync: true }],
+    [
+      { SYNC_TO_SCYLLA: 'true', USE_SCYLLA_READS: 'true' },
+      { reads: true, writes: false, sync: true },
+    ],
+  ])('is used as %o says', (env, roles) => {
+    expect(load(env).scylla.roles).toEqual(roles);
+  });
+
+  test('is reached under all inherited names', () => {
+    expect(load({}).scylla).toMatchObject({ hosts: ['127.0.0.1:9042'], keyspace: 'chat_keyspace' });
+    const inherited = {
+      CASSANDRA_HOSTS: 'one, two:9043',
+      CASSANDRA_PORT: '9142',
+      CASSANDRA_KEYSPACE: 'chat',
+    };
+    expect(load(inherited).scylla).toMatchObject({ hosts: ['one:9142', 'two:9043'], keyspace: 'chat' });
+    const path = join(folder, 'scylla.json');
+    const cassandra = {
+      hosts: ['a', 'b'],
+      keyspace: 'kept',
+      consistency: 'QUORUM',
+      username: 'u',
+      password: 'p',
+    };
+    writeFileSync(path, JSON.stringify({ cassandra }));
+    expect(load({}, path).scylla).toMatchObject({
+      hosts: ['a:9042', 'b:9042'],
+      keyspace: 'kept',
+      consistency: 'QUORUM',
+      login: { username: 'u', password: 'p' },
+    });
   });
 });
 

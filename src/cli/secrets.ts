@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Config } from '../config.ts';
 
 /** Secrets of an embedded development service. */
 export interface GeneratedSecrets {
@@ -74,4 +75,23 @@ function loadFailed(dataDir: string): never {
 
 function hasCode(error: unknown, code: string): boolean {
   return error instanceof Error && 'code' in error && error.code === code;
+}
+
+/** What a service signs and encrypts with, given or generated. */
+export interface Secrets {
+  readonly tokenKeys: NonNullable<Config['auth']['keys']>;
+  readonly masterKey: NonNullable<Config['masterKey']>;
+}
+
+/** What is not configured is made and kept in `dataDir`; production never comes that far without. */
+export function secretsOf({ auth, masterKey, dataDir }: Config): Secrets {
+  let generated: GeneratedSecrets | undefined;
+  const secrets = (): GeneratedSecrets => {
+    generated ??= loadOrMakeSecrets(dataDir);
+    return generated;
+  };
+  return {
+    tokenKeys: auth.keys ?? { kind: 'secret', secret: secrets().jwtSecret },
+    masterKey: masterKey ?? { key: secrets().chatKey, iv: secrets().chatIv },
+  };
 }

@@ -86,6 +86,11 @@ async function bannerFacts(app: App, config: Config): Promise<BannerFacts> {
   const place = config.dataDir === 'memory:' ? 'in memory, nothing is kept' : `in ${config.dataDir}`;
   if (config.database.url === undefined) embedded.push(`Postgres (PGlite) ${place}`);
   else connected.push(`Postgres at ${withoutLogin(config.database.url)}`);
+  const { roles, hosts } = config.scylla;
+  if (roles !== undefined) {
+    const isLeading = roles.reads && roles.writes && !roles.sync;
+    connected.push(`Scylla at ${hosts.join(', ')} (${isLeading ? 'rooms and messages' : 'follows Postgres'})`);
+  }
   if (config.nats === undefined) embedded.push('event broker (in process)');
   else connected.push(`NATS at ${config.nats.servers.map(withoutLogin).join(', ')}`);
   if (config.notifications.url === undefined) embedded.push('push notifications (logged at debug level)');

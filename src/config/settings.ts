@@ -49,6 +49,40 @@ export const SETTINGS = {
     fileKey: 'database.maxOpenConnections',
   }),
 
+  USE_SCYLLADB: setting(flag().optional(), 'true or false'),
+  USE_SCYLLA_READS: setting(flag().optional(), 'true or false'),
+  USE_SCYLLA_WRITES: setting(flag().optional(), 'true or false'),
+  SYNC_TO_SCYLLA: setting(flag().prefault('false'), 'true or false'),
+  SCYLLA_HOSTS: setting(
+    list(z.string().regex(/^(\[[0-9a-fA-F:.]+\]|[^\s:[\]]+)(:\d{1,5})?$/)).optional(),
+    'host or host:port, several separated by commas',
+    { aliases: ['CASSANDRA_HOSTS'], fileKey: 'cassandra.hosts' },
+  ),
+  CASSANDRA_PORT: setting(integer(1, 65_535).prefault('9042'), 'a port, 1 to 65535, of hosts without one'),
+  SCYLLA_KEYSPACE: setting(
+    z
+      .string()
+      .regex(/^[a-z][a-z0-9_]{0,47}$/)
+      .prefault('chat_keyspace'),
+    'a keyspace name: lower-case letters, digits and underscores, at most 48 characters',
+    { aliases: ['CASSANDRA_KEYSPACE'], fileKey: 'cassandra.keyspace' },
+  ),
+  SCYLLA_CONSISTENCY: setting(
+    z.enum(['LOCAL_QUORUM', 'QUORUM', 'ALL']).prefault('LOCAL_QUORUM'),
+    'LOCAL_QUORUM, QUORUM or ALL: with less, what was just written might not be read',
+    { fileKey: 'cassandra.consistency' },
+  ),
+  SCYLLA_REPLICATION_FACTOR: setting(integer(1, 9).prefault('1'), '1 to 9 copies in each data center'),
+  SCYLLA_DATACENTER: setting(z.string().optional(), 'the name of the nearest data center'),
+  SCYLLA_USERNAME: setting(z.string().optional(), 'a user name', { fileKey: 'cassandra.username' }),
+  SCYLLA_PASSWORD: setting(z.string().optional(), 'a password', {
+    fileKey: 'cassandra.password',
+    secret: true,
+  }),
+  SCYLLA_TIMEOUT_MS: setting(integer(100, 60_000).prefault('3000'), '100 to 60000 milliseconds'),
+  SCYLLA_BREAKER_FAILURES: setting(integer(1, 1000).prefault('5'), '1 to 1000 failures in a row'),
+  SCYLLA_BREAKER_RESET_MS: setting(integer(100, 300_000).prefault('5000'), '100 to 300000 milliseconds'),
+
   NATS_URL: setting(
     list(url('nats:', 'tls:', 'ws:', 'wss:')).optional(),
     'nats://host:port, several separated by commas',

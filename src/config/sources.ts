@@ -33,8 +33,7 @@ export function openSources(env: NodeJS.ProcessEnv, configFile: string | undefin
 
 const WATCHED = /^(CHAT|JWT|STREAM|SCYLLA|POSTGRES|REDIS|NATS)_/;
 /** Known to the inherited service, without effect here: set, they are told apart from a typing mistake. */
-const UNUSED =
-  /^(REDIS_(URL|ADDR|HOST|PORT)|SCYLLA_(HOSTS|KEYSPACE|CONSISTENCY)|CASSANDRA_(HOSTS|PORT|KEYSPACE)|RATE_LIMIT_(USER|ROOM|TOKENS)_PER_MINUTE)$/;
+const UNUSED = /^(REDIS_(URL|ADDR|HOST|PORT)|RATE_LIMIT_(USER|ROOM|TOKENS)_PER_MINUTE)$/;
 
 /** Warnings about variables that have no effect: unknown ones with the nearest known name, and those of absent parts. */
 export function variableWarnings(env: NodeJS.ProcessEnv): string[] {
