@@ -1,20 +1,23 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { chatClient, TEST_JWT_SECRET, usersClient } from '../support/app.ts';
+import { chatClient, scyllaEnv, TEST_JWT_SECRET, usersClient } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type NatsServer, startNats } from '../support/nats-server.ts';
 import { freePort } from '../support/ports.ts';
 import { ResumingClient, Sender } from '../support/resuming-client.ts';
+import { usedStore } from '../support/store.ts';
 
 /** The process itself, as an operator starts and stops it. */
 describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the process', () => {
   let nats: NatsServer;
   let database: Awaited<ReturnType<typeof createTestDatabase>>;
+  let scylla: Readonly<Record<string, string>> = {};
 
   beforeAll(async () => {
     nats = await startNats();
     database = await createTestDatabase();
+    if (usedStore() === 'scylla') scylla = await scyllaEnv(database.url);
   });
 
   afterAll(async () => {
@@ -32,6 +35,7 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the p
         JWT_SECRET: TEST_JWT_SECRET,
         CHAT_KEY: '0'.repeat(64),
         CHAT_IV: '0'.repeat(32),
+        ...scylla,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

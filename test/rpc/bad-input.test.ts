@@ -71,7 +71,7 @@ describe.skipIf(inject('postgresUrl') === '')('bad input', () => {
   test(`${REQUESTS} generated requests: only documented answers, and no trace of what was refused`, async () => {
     const random = createRandom(seed);
     const requests = Array.from({ length: REQUESTS }, () => generateFor(random));
-    const victims = await victimRows();
+    const victims = await world.stored.ofRoom(known.rooms[12] ?? '');
 
     const answers = await answerAll(requests);
     const surprises = requests.flatMap((request, i) => {
@@ -82,7 +82,7 @@ describe.skipIf(inject('postgresUrl') === '')('bad input', () => {
     const kinds = new Set(answers);
     for (const answer of ['ok', ...DOCUMENTED]) expect(kinds, `seed ${seed}`).toContain(answer);
     // The victim never let the attacker in.
-    expect(await victimRows()).toEqual(victims);
+    expect(await world.stored.ofRoom(known.rooms[12] ?? '')).toEqual(victims);
 
     await expectNoTrace(requests.filter((_, i) => answers[i] !== 'ok'));
     expect((await fetch(`${world.url}/health`)).status).toBe(200);
@@ -99,13 +99,13 @@ describe.skipIf(inject('postgresUrl') === '')('bad input', () => {
   async function expectNoTrace(refused: readonly GeneratedRequest[]): Promise<void> {
     await world.drained();
     const listener = await attacker.listen();
-    const [stored, notified] = [await world.contents(), world.notified().length];
+    const [stored, notified] = [await world.stored.contents(), world.notified().length];
     const answers = await answerAll(refused);
     const accepted = refused.filter((_, i) => answers[i] === 'ok');
     // What was refused may be legal by now: it is left out, the rest must not have left a trace.
     if (accepted.length > 0) return await expectNoTrace(refused.filter((_, i) => answers[i] !== 'ok'));
     await world.drained();
-    expect(await world.contents(), `seed ${seed}`).toEqual(stored);
+    expect(await world.stored.contents(), `seed ${seed}`).toEqual(stored);
     expect(world.notified()).toHaveLength(notified);
     const marker = await attacker.group(partners);
     expect((await listener.take(1))[0], `seed ${seed}`).toMatchObject({
@@ -119,15 +119,6 @@ describe.skipIf(inject('postgresUrl') === '')('bad input', () => {
       const options = { method: 'POST', agent, headers: { ...headers, 'content-length': body.length } };
       startRequest(new URL(path, world.url), options, resolve).once('error', reject).end(body);
     });
-  }
-
-  async function victimRows(): Promise<unknown[]> {
-    const tables = ['room_member', 'room_message', 'room_read_position'];
-    const perTable = tables.map(async (table) => {
-      const sql = `SELECT t::text FROM ${table} t WHERE room_id = $1 ORDER BY 1`;
-      return (await world.db.query(sql, [known.rooms[12]])).rows;
-    });
-    return await Promise.all(perTable);
   }
 
   async function answerAll(requests: readonly GeneratedRequest[]): Promise<string[]> {

@@ -144,10 +144,10 @@ describe.skipIf(inject('postgresUrl') === '')('rooms', () => {
         () => ({ type: 'channel', participants: Array.from({ length: 1001 }, (_, i) => i) }),
       ],
     ])('refuses %s', async (_, request) => {
-      const before = await world.rows('room');
+      const before = await world.stored.rooms();
       const call = ana.chat.createRoom(request([ana.id, ben.id, cleo.id]));
       await expect(call).rejects.toMatchObject(INVALID);
-      expect(await world.rows('room')).toBe(before);
+      expect(await world.stored.rooms()).toBe(before);
     });
 
     test('refuses a removed user', async () => {

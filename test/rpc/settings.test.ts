@@ -24,27 +24,19 @@ describe.skipIf(inject('postgresUrl') === '')('settings of the chat', () => {
   });
   afterAll(() => world?.close());
 
-  const clearText = async (id: string): Promise<string | null | undefined> =>
-    (
-      await world.db.query<{ clear: string | null }>(
-        'SELECT content_decrypted AS clear FROM room_message WHERE id = $1',
-        [id],
-      )
-    ).rows[0]?.clear;
-
   test('the clear text is stored, refreshed by an edit, and blank after deletion', async () => {
     const content = world.encrypt(room, 'Hola 👋');
     const { message } = await ana.chat.sendMessage({ roomId: room.id, content });
     const id = message?.id ?? '';
     expect(message?.content).toBe(content);
-    expect(await clearText(id)).toBe('Hola 👋');
+    expect(await world.stored.clearText(id)).toBe('Hola 👋');
     await ana.chat.editMessage({ messageId: id, newContent: world.encrypt(room, 'Adiós') });
-    expect(await clearText(id)).toBe('Adiós');
+    expect(await world.stored.clearText(id)).toBe('Adiós');
     await ana.chat.editMessage({ messageId: id, newContent: 'no cipher' });
-    expect(await clearText(id)).toBe('');
+    expect(await world.stored.clearText(id)).toBe('');
     await ana.chat.editMessage({ messageId: id, newContent: world.encrypt(room, 'Again') });
     await ana.chat.deleteMessage({ roomId: room.id, messageIds: [id] });
-    expect(await clearText(id)).toBeFalsy();
+    expect(await world.stored.clearText(id)).toBeFalsy();
   });
 
   test.each(['', 'AAAA', '!!', 'ABEiM0RVZneImaq7zN3u/w=='])(
@@ -52,13 +44,13 @@ describe.skipIf(inject('postgresUrl') === '')('settings of the chat', () => {
     async (content) => {
       const { message } = await ana.chat.sendMessage({ roomId: room.id, content });
       expect(message?.content).toBe(content);
-      expect(await clearText(message?.id ?? '')).toBe('');
+      expect(await world.stored.clearText(message?.id ?? '')).toBe('');
     },
   );
 
   test('a clear text that no store can hold does not fail the message', async () => {
     const { message } = await ana.chat.sendMessage({ roomId: room.id, content: world.encrypt(room, 'a\0b') });
-    expect(await clearText(message?.id ?? '')).toBe('ab');
+    expect(await world.stored.clearText(message?.id ?? '')).toBe('ab');
   });
 
   test('content is limited as set', async () => {

@@ -20,10 +20,7 @@ describe.skipIf(inject('postgresUrl') === '')('InitialSync', () => {
     for (const room of [one, one, one, two]) await ana.chat.sendMessage({ roomId: room.id, content: 'aGk=' });
     const { message } = await ana.chat.sendMessage({ roomId: two.id, content: 'b2xk' });
     old = message?.id ?? '';
-    await world.db.query(
-      `UPDATE room_message SET created_at = created_at - interval '31 days', updated_at = updated_at - interval '31 days' WHERE id = $1`,
-      [old],
-    );
+    await world.stored.age(old, 31 * 86_400);
   });
   afterAll(() => world?.close());
 
@@ -54,10 +51,7 @@ describe.skipIf(inject('postgresUrl') === '')('InitialSync', () => {
     const [stays, goes] = [await ana.group([cleo]), await ana.group([cleo])];
     const { message } = await ana.chat.sendMessage({ roomId: stays.id, content: 'Z29uZSBzb29u' });
     // The timestamp has seconds only: what follows must be in a later one.
-    await world.db.query(
-      `UPDATE room_message SET updated_at = updated_at - interval '5 seconds', created_at = created_at - interval '5 seconds' WHERE room_id = $1`,
-      [stays.id],
-    );
+    await world.stored.age(message?.id ?? '', 5);
     const since = new Date(Date.now() - 3000).toISOString();
     await ana.chat.deleteMessage({ roomId: stays.id, messageIds: [message?.id ?? ''] });
     await ana.chat.sendMessage({ roomId: stays.id, content: 'bmV3' });

@@ -9,6 +9,7 @@ import { UsersService } from '../../src/gen/services/users/v1/service_pb.ts';
 import type { Sql } from '../../src/repository/postgres/db.ts';
 import { startTestApp, tokenOf, transportOf } from '../support/app.ts';
 import { type Notified, startNotificationsRecorder } from './notifications-recorder.ts';
+import { createStored, type Stored } from './stored.ts';
 
 /** How times are shown. */
 export const RFC3339 = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/;
@@ -64,9 +65,8 @@ export interface World {
   notified(): readonly Notified[];
   /** Resolves when all events are published and all notifications sent. */
   drained(): Promise<void>;
-  rows(table: string): Promise<number>;
-  /** How many rows each table holds, and a checksum of them; without stream positions, which follow open streams. */
-  contents(): Promise<unknown>;
+  /** What is stored, wherever that is. */
+  readonly stored: Stored;
   encrypt(room: Room, text: string): string;
   close(): Promise<void>;
 }
@@ -136,12 +136,7 @@ export async function openWorld(env: Readonly<Record<string, string>> = {}): Pro
     },
     notified: () => recorder.calls,
     drained,
-    async rows(table) {
-      return (await db.query(`SELECT 1 FROM ${table}`)).rowCount;
-    },
-    async contents() {
-      return await contentsOf(db);
-    },
+    stored: createStored(parts),
     encrypt: (room, text) => encryptMessage(text, keys.open(room.encryptionData)),
     async close() {
       closing.abort();
@@ -217,16 +212,4 @@ async function listenTo(
     },
     seen: () => events,
   };
-}
-
-async function contentsOf(db: Sql): Promise<unknown> {
-  const { rows } = await db.query<{ name: string }>(
-    `SELECT quote_ident(table_name) AS name FROM information_schema.tables
-     WHERE table_schema = 'public' AND table_type = 'BASE TABLE' AND table_name <> 'stream_position' ORDER BY 1`,
-  );
-  const sums = rows.map(async ({ name }) => {
-    const sum = `SELECT count(*) AS count, coalesce(sum(hashtext(t::text)), 0) AS sum FROM ${name} t`;
-    return [name, (await db.query(sum)).rows];
-  });
-  return Object.fromEntries(await Promise.all(sums));
 }

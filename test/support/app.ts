@@ -16,7 +16,9 @@ import { TokensService } from '../../src/gen/services/tokens/v1/service_pb.ts';
 import { UsersService } from '../../src/gen/services/users/v1/service_pb.ts';
 import { UserSchema } from '../../src/gen/services/users/v1/types_pb.ts';
 import { createTestDatabase } from './database.ts';
+import { createTestKeyspace, type TestKeyspace } from './keyspace.ts';
 import { startNats } from './nats-server.ts';
+import { usedStore } from './store.ts';
 
 /** Signs the tokens of every test app. */
 export const TEST_JWT_SECRET = 'a test secret of at least 32 bytes';
@@ -33,6 +35,9 @@ export const PROTOCOLS = [
   'grpc-web-2',
 ] as const;
 export type Protocol = (typeof PROTOCOLS)[number];
+
+/** The keyspace that belongs to a database, in files that run on Scylla. */
+const keyspaces = new Map<string, TestKeyspace>();
 
 /** What a test app stands on; the default is a fresh database on the real Postgres (else embedded) and the in-process broker. */
 export interface TestAppOptions {
@@ -73,6 +78,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
   try {
     const databaseUrl = await database(options, cleanups);
     const natsUrl = await nats(options, cleanups);
+    const scylla = usedStore() === 'scylla' ? await scyllaEnv(databaseUrl) : {};
     const { config } = loadConfig({
       SERVER_ADDRESS: '127.0.0.1:0',
       DATA_DIR: 'memory:',
@@ -80,6 +86,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       JWT_SECRET: TEST_JWT_SECRET,
       DATABASE_URL: databaseUrl,
       NATS_URL: natsUrl,
+      ...scylla,
       ...options.env,
     });
     const logs: Record<string, unknown>[] = [];
@@ -115,6 +122,21 @@ async function database(options: TestAppOptions, cleanups: (() => Promise<void>)
   const { url, drop } = await createTestDatabase();
   cleanups.push(drop);
   return url;
+}
+
+/** Settings of a service whose rooms are in Scylla: in the same keyspace for all services on that database. */
+export async function scyllaEnv(databaseUrl: string): Promise<Readonly<Record<string, string>>> {
+  // Each embedded database is another one.
+  const known = databaseUrl === '' ? undefined : keyspaces.get(databaseUrl);
+  const keyspace = known ?? (await createTestKeyspace());
+  keyspaces.set(databaseUrl === '' ? keyspace.config.keyspace : databaseUrl, keyspace);
+  return { USE_SCYLLADB: 'true', ...keyspace.env };
+}
+
+/** Deletes what {@link scyllaEnv} made; the last thing of a file. */
+export async function dropKeyspaces(): Promise<void> {
+  for (const keyspace of keyspaces.values()) await keyspace.drop();
+  keyspaces.clear();
 }
 
 async function nats(

@@ -1,0 +1,14 @@
+import { afterAll, describe, inject } from 'vitest';
+import { dropKeyspaces } from './app.ts';
+import { useStore } from './store.ts';
+
+/** Runs test files that are written for Postgres once more, with the rooms in Scylla. */
+export async function onScylla(...files: readonly (() => Promise<unknown>)[]): Promise<void> {
+  if (inject('cassandraContactPoint') === '') {
+    describe.skip('with the rooms in Scylla', () => undefined);
+    return;
+  }
+  useStore('scylla');
+  afterAll(dropKeyspaces);
+  for (const load of files) await load();
+}
