@@ -23,7 +23,7 @@ export interface UserProfile {
 
 /** A room as a rule needs it to decide about a change, read under the room's lock. */
 export interface RoomState {
-  /** The actor's light view: type, flags, role, partner; no last message, no unread count, no participants. */
+  /** The actor's light view: type, flags, role, partner; no last message or sequence, no unread count, no participants. */
   readonly room: Room;
   /** Active members among the users that the call is about (all active members when it is about all). */
   readonly members: ReadonlyMap<number, { readonly role: Role; readonly profile: UserProfile }>;

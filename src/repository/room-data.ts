@@ -12,7 +12,7 @@ import {
 /** How many participants a room shows. */
 export const SHOWN_PARTICIPANTS = 5;
 
-/** A room without participants, last message and unread count. */
+/** A room without participants, last message and sequence, and unread count. */
 export function toLightRoom(row: RoomRow): Room {
   const room = create(RoomSchema);
   room.id = row.id;
@@ -31,7 +31,6 @@ export function toLightRoom(row: RoomRow): Room {
   room.isPartnerBlocked = row.is_partner_blocked;
   room.isMuted = row.is_muted;
   room.isPinned = row.is_pinned;
-  room.lastSequence = row.last_sequence;
   room.readSequence = row.read_sequence;
   if (row.partner_id !== null) {
     const partner = toParticipant([
@@ -53,6 +52,7 @@ export function toLightRoom(row: RoomRow): Room {
 /** A room with everything. */
 export function toFullRoom(row: FullRoomRow): Room {
   const room = toLightRoom(row);
+  room.lastSequence = row.last_sequence;
   room.unreadCount = row.unread_count;
   room.participants = (row.participants ?? []).map(toParticipant);
   if (row.last_message !== null) {
@@ -104,7 +104,6 @@ export interface RoomRow {
   readonly send_message: boolean;
   readonly add_member: boolean;
   readonly edit_group: boolean;
-  readonly last_sequence: number;
   readonly created_at: Date;
   readonly updated_at: Date;
   readonly role: string;
@@ -123,6 +122,7 @@ export interface RoomRow {
 
 /** The same in full view. */
 export interface FullRoomRow extends RoomRow {
+  readonly last_sequence: number;
   readonly unread_count: number;
   readonly last_message: LastMessageJson | null;
   readonly participants: readonly ParticipantJson[] | null;

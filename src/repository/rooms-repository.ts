@@ -31,7 +31,7 @@ export interface RoomsRepository {
    */
   createRoom(room: NewRoom): Promise<{ readonly room: Room; readonly created: boolean }>;
 
-  /** One room as the user sees it. `full`: participants (first 5 by name), partner, last message, unread count. `light`: without participants, last message and unread count, but with the partner. */
+  /** One room as the user sees it. `full`: participants (first 5 by name), partner, last message, unread count. `light`, which rules need: without participants, last message, last sequence and unread count, but with the partner. */
   getRoom(userId: number, roomId: string, view: 'full' | 'light'): Promise<Room | undefined>;
   /** The user's rooms: filters, order and fields of behaviour 3.4. */
   getRoomList(userId: number, query: RoomListQuery): Promise<Page<Room>>;

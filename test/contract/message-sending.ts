@@ -191,7 +191,7 @@ export function exerciseMessageSending(world: WritesWorld): void {
       for (const { message } of answers) expect(message).toEqual(first?.message);
       expect(await world.announced()).toHaveLength(2);
       const lastSequences = await Promise.all(
-        rooms.map(async (roomId) => (await world.repository.getRoom(1, roomId, 'light'))?.lastSequence),
+        rooms.map(async (roomId) => (await world.repository.getRoom(1, roomId, 'full'))?.lastSequence),
       );
       expect(lastSequences.toSorted()).toEqual([0, 1]);
     });

@@ -290,6 +290,6 @@ export function exerciseMessageWrites(world: WritesWorld): void {
     expect(events.map(({ number }) => number)).toEqual(events.map((_, index) => 21 + index));
     const sequences = events.flatMap(({ event }) => (event.case === 'message' ? [event.value.sequence] : []));
     expect(sequences).toEqual(sequences.map((_, index) => 11 + index));
-    expect((await world.repository.getRoom(1, roomId, 'light'))?.lastSequence).toBe(10 + sequences.length);
+    expect((await world.repository.getRoom(1, roomId, 'full'))?.lastSequence).toBe(10 + sequences.length);
   });
 }

@@ -115,13 +115,13 @@ export function exerciseRoomViews(context: ReadsContext): void {
       });
     });
 
-    it('is light without participants, last message and unread count', async () => {
+    it('is light without participants, last message and sequence, and unread count', async () => {
       const { repository, seeded } = context;
       const [one = 0, other = 0] = await seeded.users(2);
       const { id } = await seeded.room(one, [other]);
       await seeded.send(id, other);
       const room = await repository.getRoom(one, id, 'light');
-      expect(room).toMatchObject({ id, role: 'OWNER', lastSequence: 1, participants: [], unreadCount: 0 });
+      expect(room).toMatchObject({ id, role: 'OWNER', lastSequence: 0, participants: [], unreadCount: 0 });
       expect(room).not.toHaveProperty('lastMessage');
     });
 

@@ -64,6 +64,8 @@ export class SeededRooms {
       subscribe: false,
       ...fields,
     });
+    // Who is added next joined later.
+    await nextMillisecond();
     return room;
   }
 

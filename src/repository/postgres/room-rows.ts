@@ -8,7 +8,7 @@ import { messageStatus, notDeleted } from './message-rows.ts';
  * `p` is his partner's membership and `pu` the partner.
  */
 const LIGHT_ROOM_COLUMNS = `r.id, r.name, r.description, r.image, r.encription_data, r.type, r.join_all_user,
-  r.send_message, r.add_member, r.edit_group, r.last_sequence, r.created_at, r.updated_at,
+  r.send_message, r.add_member, r.edit_group, r.created_at, r.updated_at,
   me.role, me.is_pinned, me.is_muted, me.is_partner_blocked, me.read_sequence,
   p.user_id AS partner_id, pu.name AS partner_name, pu.phone AS partner_phone, pu.avatar AS partner_avatar,
   p.role AS partner_role, p.is_partner_blocked AS blocked_by_partner, p.is_muted AS muted_by_partner`;
@@ -48,7 +48,7 @@ const LAST_MESSAGE_COLUMN = `(
 /** Columns of a {@link RoomRow} in full view; participants are the first by name, or the most recent joiners. */
 export function fullRoomColumns(participants: 'by name' | 'most recent'): string {
   const order = participants === 'by name' ? 'u.name, u.id' : 'x.created_at DESC, x.user_id';
-  return `${LIGHT_ROOM_COLUMNS}, ${UNREAD_COLUMN}, ${LAST_MESSAGE_COLUMN},
+  return `${LIGHT_ROOM_COLUMNS}, r.last_sequence, ${UNREAD_COLUMN}, ${LAST_MESSAGE_COLUMN},
     CASE WHEN r.type <> 'p2p' THEN (
       SELECT json_agg(json_build_array(y.id, y.name, y.phone, y.avatar, y.role)) FROM (
         SELECT u.id, u.name, u.phone, u.avatar, x.role FROM room_member x JOIN "user" u ON u.id = x.user_id

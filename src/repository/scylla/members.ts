@@ -10,7 +10,6 @@ const COLUMNS = `room_id, user_id, role, is_pinned, is_muted, is_partner_blocked
   joined_at, updated_at, removed_at, deleted_at`;
 const MEMBER = `SELECT ${COLUMNS} FROM {ks}.participants_by_room WHERE room_id = ? AND user_id = ?`;
 const MEMBERS = `SELECT ${COLUMNS} FROM {ks}.participants_by_room WHERE room_id = ? AND user_id IN ?`;
-const FIRST_TWO = `SELECT ${COLUMNS} FROM {ks}.participants_by_room WHERE room_id = ? LIMIT 2`;
 const ROOMS_OF_USER = `SELECT ${COLUMNS} FROM {ks}.rooms_by_user WHERE user_id = ?`;
 const READERS = 'SELECT user_id, read_sequence FROM {ks}.participants_by_room WHERE room_id = ?';
 const JOINERS = 'SELECT user_id FROM {ks}.participants_by_join WHERE room_id = ?';
@@ -40,11 +39,6 @@ export async function readMembers(
     async (ids) => await session.read<ParticipantRow>(MEMBERS, [roomId, ids]),
   );
   return new Map(found.flat().map((row) => [row.user_id, row]));
-}
-
-/** Two memberships of the room: all that a p2p room has. */
-export async function readFirstTwo(session: ScyllaSession, roomId: string): Promise<ParticipantRow[]> {
-  return await session.read<ParticipantRow>(FIRST_TWO, [roomId]);
 }
 
 /** All memberships of a user, active or not. */

@@ -8,7 +8,7 @@ import {
   toLightRoom,
 } from '../room-data.ts';
 import { readLastMessage } from './last-message.ts';
-import { isVisible, readDetails, readFirstTwo, readMember } from './members.ts';
+import { isVisible, readDetails, readMember } from './members.ts';
 import { statusForViewer } from './message-rows.ts';
 import { firstByName } from './participants.ts';
 import { loadProfiles, type Profile, type ReadDeps } from './profiles.ts';
@@ -24,7 +24,7 @@ export interface RoomSources {
 
 /**
  * The room as the user sees it; undefined when he is not an active member, or when the room is deleted or lacks its partner.
- * A light view takes one round trip; one more when it is p2p, for the partner, or has several buckets, for the newest message.
+ * A light view takes one round trip, of a p2p room one more for the partner.
  * At most one statement of `deps.sql` runs at a time.
  */
 export async function loadRoom(
@@ -49,8 +49,6 @@ export interface SeenRoom {
   readonly details: RoomDetailsRow;
   /** However he left. */
   readonly partner: ParticipantRow | undefined;
-  /** Deleted or not. */
-  readonly newest: Preview | undefined;
 }
 
 /** The room when the user sees it; `known` is his membership when it was read already. */
@@ -60,47 +58,35 @@ export async function readSeenRoom(
   roomId: string,
   known?: ParticipantRow,
 ): Promise<SeenRoom | undefined> {
-  const reading = readDetails(session, roomId);
-  const [me, details, firstTwo, newest] = await Promise.all([
+  const [me, details] = await Promise.all([
     known ?? readMember(session, roomId, userId),
-    reading,
-    readFirstTwo(session, roomId),
-    readNewest(session, roomId, reading),
+    readDetails(session, roomId),
   ]);
   if (me === undefined || details === undefined || !isVisible(me, details)) return undefined;
-  return { me, details, partner: await findPartner(session, details, userId, firstTwo), newest };
-}
-
-/** He is one of the first two, unless an inherited room has more members than a pair. */
-async function findPartner(
-  session: ScyllaSession,
-  details: RoomDetailsRow,
-  userId: number,
-  firstTwo: readonly ParticipantRow[],
-): Promise<ParticipantRow | undefined> {
   const partnerId = partnerOf(details, userId);
-  if (partnerId === null) return undefined;
-  const partner = firstTwo.find((member) => member.user_id === partnerId);
-  if (partner !== undefined || firstTwo.length < 2) return partner;
-  return await readMember(session, details.room_id, partnerId);
+  const partner = partnerId === null ? undefined : await readMember(session, roomId, partnerId);
+  return { me, details, partner };
 }
 
 /** What a full view shows besides, as far as Scylla knows it. */
 export interface RoomContent {
+  readonly lastSequence: number;
   readonly unread: number;
   readonly last: Preview | undefined;
 }
 
 /** Reads how much of the room is unread, and its last message. */
-export async function readContent(session: ScyllaSession, { me, newest }: SeenRoom): Promise<RoomContent> {
+export async function readContent(session: ScyllaSession, { me, details }: SeenRoom): Promise<RoomContent> {
+  const newest = await readNewest(session, me.room_id, Promise.resolve(details));
+  const lastSequence = newest?.sequence ?? 0;
   // The member has read, or never was to read, everything up to here.
   const lower = Math.max(me.read_sequence ?? 0, me.join_sequence ?? 0);
-  const interval = { lower, upper: (newest?.sequence ?? 0) + 1 };
+  const interval = { lower, upper: lastSequence + 1 };
   const [unread, last] = await Promise.all([
     countUnread(session, me.room_id, me.user_id, interval),
     readLastMessage(session, me.room_id, newest),
   ]);
-  return { unread, last };
+  return { lastSequence, unread, last };
 }
 
 /** The users whose profiles a view needs, participants aside. */
@@ -114,12 +100,13 @@ export function namedIn({ partner }: SeenRoom, content?: RoomContent): number[] 
 /** All of a full view. */
 export function toFullRow(
   seen: SeenRoom,
-  { unread, last }: RoomContent,
+  { lastSequence, unread, last }: RoomContent,
   participants: readonly ParticipantJson[],
   profiles: ReadonlyMap<number, Profile>,
 ): FullRoomRow {
   return {
     ...toRoomRow(seen, profiles),
+    last_sequence: lastSequence,
     unread_count: unread,
     last_message: last === undefined ? null : toLastMessageJson(seen, last, profiles),
     participants,
@@ -134,10 +121,7 @@ export function partnerOf(
   return room.p2p_low === userId ? room.p2p_high : room.p2p_low;
 }
 
-function toRoomRow(
-  { me, details, partner, newest }: SeenRoom,
-  profiles: ReadonlyMap<number, Profile>,
-): RoomRow {
+function toRoomRow({ me, details, partner }: SeenRoom, profiles: ReadonlyMap<number, Profile>): RoomRow {
   const profile = partner === undefined ? undefined : profiles.get(partner.user_id);
   return {
     id: details.room_id,
@@ -150,7 +134,6 @@ function toRoomRow(
     send_message: details.send_message ?? true,
     add_member: details.add_member ?? false,
     edit_group: details.edit_group ?? false,
-    last_sequence: newest?.sequence ?? 0,
     created_at: details.created_at,
     updated_at: details.updated_at,
     role: me.role,

@@ -72,7 +72,7 @@ function exerciseOn(name: string, open: () => Promise<TestDatabase>): void {
       ]);
       const [refusal] = answers.flatMap((answer) => (answer.status === 'rejected' ? [answer.reason] : []));
       expect(refusal).toMatchObject({ message: 'internal_server_error', cause: { code: '22021' } });
-      expect((await fixture.repository.getRoom(511, room.id, 'light'))?.lastSequence).toBe(3);
+      expect((await fixture.repository.getRoom(511, room.id, 'full'))?.lastSequence).toBe(3);
     });
   });
 }
