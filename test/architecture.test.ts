@@ -12,7 +12,15 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'type:config'],
   cli: [
     ...['app', 'config', 'logger', 'lifecycle', 'auth', 'crypto', 'chat', 'events', 'repository', 'gen'],
-    ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node', 'jose', 'pino', 'uuid'],
+    ...[
+      '@bufbuild/protobuf',
+      '@connectrpc/connect',
+      '@connectrpc/connect-node',
+      'cli-progress',
+      'jose',
+      'pino',
+      'uuid',
+    ],
   ],
   app: ['*'],
   // Settings say which values are legal, so they ask those who read them.
@@ -60,6 +68,7 @@ const drivers: readonly (readonly [string, RegExp])[] = [
   ['@electric-sql/pglite', /^src\/repository\/postgres\//],
   ['cassandra-driver', /^src\/repository\/scylla\//],
   ['@nats-io/', /^src\/events\/jetstream-/],
+  ['cli-progress', /^src\/cli\//],
   ['jose', /^src\/(auth|cli)\//],
 ];
 

@@ -5,6 +5,8 @@ const HELP = `Usage: npm start                       starts the service
        npm run chat -- --as USER_ID --with USER_ID
                                        chats in the terminal
        npm run migrate                 brings a real database's schema up to date
+       npm run scylla -- migrate | validate | status
+                                       copies rooms to Scylla, compares, tells how far it is
 
 Each command says more with --help. Settings come from the environment: see README.md.`;
 
@@ -14,6 +16,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   token: async (argv, env) => await (await import('./token.ts')).runToken(argv, env),
   chat: async (argv, env) => await (await import('./chat.ts')).runChat(argv, env),
   migrate: async (argv, env) => await (await import('./migrate.ts')).runMigrate(argv, env),
+  scylla: async (argv, env) => await (await import('./scylla.ts')).runScylla(argv, env),
 };
 
 /** Runs the command that the arguments name, `serve` when they name none, and answers the exit code. */

@@ -89,7 +89,9 @@ async function bannerFacts(app: App, config: Config): Promise<BannerFacts> {
   const { roles, hosts } = config.scylla;
   if (roles !== undefined) {
     const isLeading = roles.reads && roles.writes && !roles.sync;
-    connected.push(`Scylla at ${hosts.join(', ')} (${isLeading ? 'rooms and messages' : 'follows Postgres'})`);
+    connected.push(
+      `Scylla at ${hosts.join(', ')} (${isLeading ? 'rooms and messages' : 'follows Postgres'})`,
+    );
   }
   if (config.nats === undefined) embedded.push('event broker (in process)');
   else connected.push(`NATS at ${config.nats.servers.map(withoutLogin).join(', ')}`);

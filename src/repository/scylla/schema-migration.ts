@@ -1,0 +1,59 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Logger } from '../../logger.ts';
+import type { Db } from '../postgres/db.ts';
+import { applyCqlSchema, CQL_SCHEMA_VERSION } from './schema.ts';
+import { connectScylla, type ScyllaConfig, type ScyllaSession } from './session.ts';
+
+/** The lock of applySchema (postgres/schema.ts): one at a time changes schemas. */
+const MIGRATION_LOCK = 7_242_802_101;
+const LOCK_ATTEMPTS = 240;
+const LOCK_PAUSE_MS = 250;
+
+/**
+ * Makes or completes the keyspace and its tables; answers the version. One at a time of those who share the database. Rejects with a text
+ * for the operator, also when the keyspace is of a newer version.
+ */
+export async function migrateCqlSchema(
+  db: Db | undefined,
+  config: ScyllaConfig,
+  logger: Logger,
+): Promise<number> {
+  const session = await connectScylla(config, logger);
+  try {
+    const lease = db === undefined ? undefined : await takeLock(db);
+    try {
+      const version = await readCqlVersion(session, config.keyspace);
+      if (version !== undefined && version > CQL_SCHEMA_VERSION) {
+        throw new Error(
+          `the keyspace ${config.keyspace} has chat schema version ${version}, newer than ${CQL_SCHEMA_VERSION}`,
+        );
+      }
+      await applyCqlSchema(session, config);
+      return CQL_SCHEMA_VERSION;
+    } finally {
+      await lease?.release();
+    }
+  } finally {
+    await session.close();
+  }
+}
+
+/** The version of the keyspace's schema; undefined when it has none. */
+export async function readCqlVersion(session: ScyllaSession, keyspace: string): Promise<number | undefined> {
+  const tables = await session.read(
+    `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'chat_schema'`,
+    [keyspace],
+  );
+  if (tables.length === 0) return undefined;
+  const versions = await session.read<{ version: number }>('SELECT version FROM {ks}.chat_schema', []);
+  return versions.length === 0 ? undefined : Math.max(...versions.map(({ version }) => version));
+}
+
+async function takeLock(db: Db): Promise<{ release(): Promise<void> }> {
+  for (let attempt = 1; ; attempt += 1) {
+    const lease = await db.tryLock(MIGRATION_LOCK);
+    if (lease !== undefined) return lease;
+    if (attempt === LOCK_ATTEMPTS) throw new Error('another migration of the schema is running');
+    await delay(LOCK_PAUSE_MS);
+  }
+}
