@@ -6,6 +6,7 @@ import { encryptMessage } from '../src/crypto/message-cipher.ts';
 import { createRoomKeys } from '../src/crypto/room-keys.ts';
 import { startNats } from '../test/support/nats-server.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
+import { type Cassandra, createCassandra } from './cassandra.ts';
 import type { Identity } from './clients.ts';
 import type { Place } from './load-protocol.ts';
 import { type ChatServer, startChatServer } from './processes.ts';
@@ -20,6 +21,8 @@ export interface Environment {
   database(seed: Seed): Promise<string>;
   /** Starts the service on that database. */
   chat(databaseUrl: string): Promise<ChatServer>;
+  /** For keyspaces; not started before the first. */
+  readonly cassandra: Cassandra;
   stop(): Promise<void>;
 }
 
@@ -34,18 +37,22 @@ const JWT_SECRET = 'a secret of the benchmark only, 32 bytes or more';
 /** Opens the room keys of the seeded rooms. */
 export const ROOM_KEYS = createRoomKeys(MASTER);
 /** One key for all rooms: making one is not measured. */
-const blob = ROOM_KEYS.create();
+export const ROOM_KEY_BLOB = ROOM_KEYS.create();
 
 /** Ciphertext of a message: about 300 bytes. */
-export const CONTENT = encryptMessage('A message of the usual length. '.repeat(7), ROOM_KEYS.open(blob));
+export const CONTENT = encryptMessage(
+  'A message of the usual length. '.repeat(7),
+  ROOM_KEYS.open(ROOM_KEY_BLOB),
+);
 
-/** Starts durable servers, or uses those that TEST_DATABASE_URL and TEST_NATS_URL name. */
+/** Starts durable servers, or uses those that TEST_DATABASE_URL, TEST_NATS_URL and TEST_SCYLLA_HOSTS name. */
 export async function startEnvironment(options: { readonly quick: boolean }): Promise<Environment> {
   const { TEST_DATABASE_URL, TEST_NATS_URL } = process.env;
   const postgres = TEST_DATABASE_URL ? undefined : await startPostgres({ durable: true });
   const nats = TEST_NATS_URL ? undefined : await startNats();
   const admin = postgres?.url ?? TEST_DATABASE_URL ?? '';
   const natsUrl = nats?.url ?? TEST_NATS_URL ?? '';
+  const cassandra = createCassandra();
   const made: string[] = [];
   return {
     quick: options.quick,
@@ -61,7 +68,9 @@ export async function startEnvironment(options: { readonly quick: boolean }): Pr
       return url.href;
     },
     chat: (databaseUrl) => startChatServer(settings(databaseUrl, natsUrl)),
+    cassandra,
     async stop() {
+      await cassandra.stop();
       if (postgres === undefined) {
         await withClient(admin, async (client) => {
           for (const name of made) await client.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`);
@@ -121,7 +130,7 @@ async function fill(client: Client, { users, rooms }: Seed): Promise<void> {
   await client.query(
     `INSERT INTO room (id, name, type, encription_data) SELECT id, 'Room ' || n, 'group', $2
      FROM unnest($1::uuid[]) WITH ORDINALITY AS row(id, n)`,
-    [rooms.map(({ id }) => id), blob],
+    [rooms.map(({ id }) => id), ROOM_KEY_BLOB],
   );
   const members = rooms.flatMap(({ id, members: userIds }) =>
     userIds.map((userId, index) => ({ id, userId, role: index === 0 ? 'OWNER' : 'MEMBER' })),

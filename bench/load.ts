@@ -15,11 +15,16 @@ export type LoadResult = {
 
 /**
  * Runs `callers` loops for `seconds`, each calling again as soon as it was answered.
- * The time before it, {@link WARM_UP_MS}, is not counted.
+ * The time before it, `warmUpMs` or {@link WARM_UP_MS}, is not counted.
  * With `calls`, makes that many calls instead, counts them all, and gives up after `seconds`.
  */
 export async function closedLoop(
-  options: { readonly callers: number; readonly seconds: number; readonly calls?: number },
+  options: {
+    readonly callers: number;
+    readonly seconds: number;
+    readonly calls?: number;
+    readonly warmUpMs?: number;
+  },
   call: (caller: number) => Promise<void>,
 ): Promise<LoadResult> {
   const latencies: number[] = [];
@@ -45,7 +50,7 @@ export async function closedLoop(
 
   const loops = Array.from({ length: options.callers }, (_, caller) => loop(caller));
   const finished = Promise.all(loops);
-  if (options.calls === undefined) await sleep(WARM_UP_MS);
+  if (options.calls === undefined) await sleep(options.warmUpMs ?? WARM_UP_MS);
   counting = true;
   const from = performance.now();
   await Promise.race([finished, sleep(options.seconds * 1000, undefined, { ref: false })]);

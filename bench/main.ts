@@ -6,10 +6,11 @@ import { fanOut } from './scenarios/fan-out.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
 import { read } from './scenarios/read.ts';
+import { scylla } from './scenarios/scylla.ts';
 import { send } from './scenarios/send.ts';
 import { store } from './scenarios/store.ts';
 
-const SCENARIOS = [store, send, latency, fanOut, memory, read];
+const SCENARIOS = [store, send, latency, fanOut, memory, read, scylla];
 const RESULT = new URL('results/latest.json', import.meta.url);
 
 const { values: flags } = parseArgs({
@@ -23,7 +24,13 @@ if (unknown.length > 0) {
   const known = SCENARIOS.map(({ name }) => name).join(', ');
   throw new Error(`--only ${unknown.join(', ')}: there is only ${known}`);
 }
-const chosen = SCENARIOS.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name));
+const chosen = SCENARIOS.filter(({ name }) => flags.only.length === 0 || flags.only.includes(name)).filter(
+  (scenario) => {
+    const missing = scenario.missing?.();
+    if (missing !== undefined) process.stderr.write(`${scenario.name} left out: ${missing}\n`);
+    return missing === undefined;
+  },
+);
 const figures: Figure[] = [];
 const environment = await startEnvironment({ quick: flags.quick });
 try {

@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { Client } from 'pg';
+import { v1 } from 'uuid';
+import { CONTENT, type SeedRoom } from '../environment.ts';
 
 /** A message as the floor writes it. */
 export type BareMessage = {
@@ -13,7 +16,21 @@ export type BareMessage = {
 /** Stores messages with as little as the result needs. */
 export interface BareStore {
   save(message: BareMessage): Promise<void>;
+  /** Between measurements: takes away what nobody publishes here. */
+  settle(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Stores a message of the usual length by the first member of the room. */
+export async function saveBare(store: BareStore, { id, members }: SeedRoom): Promise<void> {
+  await store.save({
+    id: v1(),
+    roomId: id,
+    senderId: members[0] ?? 0,
+    content: CONTENT,
+    senderMessageId: randomUUID(),
+    eventId: randomUUID(),
+  });
 }
 
 /**
@@ -48,6 +65,9 @@ export async function openBareStore(url: string): Promise<BareStore> {
         // Calls of the same turn join the group.
         if (!writing && waiting.length === 1) setImmediate(() => void (writing || writeGroups()));
       });
+    },
+    async settle() {
+      await client.query('TRUNCATE outbox');
     },
     async close() {
       waiting = [];

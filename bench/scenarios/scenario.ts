@@ -5,5 +5,7 @@ import type { Figure } from '../report.ts';
 export interface Scenario {
   /** For `--only`. */
   readonly name: string;
+  /** Why it can't be measured here; undefined when it can. Missing: it always can. */
+  missing?(): string | undefined;
   run(environment: Environment): Promise<Figure[]>;
 }

@@ -35,8 +35,11 @@ export interface CassandraServer {
 
 /** What {@link startCassandra} can do differently. */
 export interface CassandraOptions {
-  /** Keeps fsync on and compiles at the highest level, for benchmarks. What was acknowledged outlives a kill either way. */
-  readonly durable?: boolean;
+  /**
+   * As a node of a cluster runs, for benchmarks: compiled at the highest level, and the commit log reaches the disk every ten seconds,
+   * because replicas stand in for it. Otherwise what was acknowledged outlives a kill.
+   */
+  readonly asClusterNode?: boolean;
   /** The schema is kept in memory alone: it is made and dropped faster, but a killed server can't be restarted. */
   readonly volatileSchema?: boolean;
 }
@@ -68,7 +71,7 @@ export async function startCassandra(options: CassandraOptions = {}): Promise<Ca
   const [port, storagePort] = await Promise.all([freePort(), freePort()]);
   const contactPoint = `127.0.0.1:${port}`;
   const config = join(dir, 'cassandra.yaml');
-  writeFileSync(config, settings({ dir, port, storagePort }));
+  writeFileSync(config, settings({ dir, port, storagePort, asClusterNode: options.asClusterNode === true }));
   const logging = join(dir, 'logback.xml');
   writeFileSync(logging, LOGBACK);
   const args = [
@@ -79,7 +82,7 @@ export async function startCassandra(options: CassandraOptions = {}): Promise<Ca
     `-Dcassandra.storagedir=${dir}`,
     `-Dcassandra.config=${pathToFileURL(config)}`,
     `-Dlogback.configurationFile=${logging}`,
-    ...(options.durable === true ? [] : ['-Dcassandra.skip_sync=true', '-XX:TieredStopAtLevel=1']),
+    ...(options.asClusterNode === true ? [] : ['-Dcassandra.skip_sync=true', '-XX:TieredStopAtLevel=1']),
     ...(options.volatileSchema === true ? ['-Dcassandra.unsafesystem=true'] : []),
     '-cp',
     join(home, 'lib', '*'),
@@ -201,7 +204,12 @@ async function end(child: ChildProcess): Promise<void> {
 }
 
 /** One small node that keeps to the loopback address. What is not named has Cassandra's own default, its limits above all. */
-function settings(at: { readonly dir: string; readonly port: number; readonly storagePort: number }): string {
+function settings(at: {
+  readonly dir: string;
+  readonly port: number;
+  readonly storagePort: number;
+  readonly asClusterNode: boolean;
+}): string {
   const folder = (name: string): string => JSON.stringify(join(at.dir, name));
   return `
 cluster_name: test
@@ -222,12 +230,9 @@ commitlog_directory: ${folder('commitlog')}
 saved_caches_directory: ${folder('caches')}
 hints_directory: ${folder('hints')}
 cdc_raw_directory: ${folder('cdc')}
-# The default, periodic, acknowledges what a kill of the process would still lose.
-commitlog_sync: batch
+${at.asClusterNode ? PERIODIC : UNTIL_KILLED}
 commitlog_segment_size: 16MiB
 memtable_heap_space: 128MiB
-# By default, each table that is written to takes a megabyte at once: too much for the tables of many tests.
-memtable_allocation_type: unslabbed_heap_buffers
 memtable_offheap_space: 64MiB
 key_cache_size: 0MiB
 file_cache_size: 64MiB
@@ -240,6 +245,16 @@ auto_snapshot: false
 paxos_variant: v2
 `;
 }
+
+const PERIODIC = `
+commitlog_sync: periodic
+commitlog_sync_period: 10000ms`;
+
+/** The default, periodic, acknowledges what a kill of the process would still lose. */
+const UNTIL_KILLED = `
+commitlog_sync: batch
+# By default, each table that is written to takes a megabyte at once: too much for the tables of many tests.
+memtable_allocation_type: unslabbed_heap_buffers`;
 
 const LOGBACK = `
 <configuration>
