@@ -6,7 +6,7 @@ import { type Config, loadConfig } from '../config.ts';
 import type { Db } from '../repository/postgres/db.ts';
 import { createPgDb } from '../repository/postgres/pg-db.ts';
 import { applySchema, SCHEMA_VERSION } from '../repository/postgres/schema.ts';
-import { migrateCqlSchema } from '../repository/scylla/schema-migration.ts';
+import { migrateCqlSchema } from '../repository/scylla/migration/schema-migration.ts';
 import { CommandError, runCommand } from './command.ts';
 import { textOf } from './scylla/errors.ts';
 

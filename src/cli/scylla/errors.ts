@@ -1,5 +1,5 @@
 import { ChatError } from '../../chat/errors.ts';
-import { reasonOf } from '../../repository/scylla/patient-writer.ts';
+import { reasonOf } from '../../repository/scylla/migration/patient-writer.ts';
 import { CommandError } from '../command.ts';
 
 /** Does the work; whatever goes wrong becomes a text for the operator. */

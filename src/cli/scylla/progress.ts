@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import type { MigrationProgress } from '../../repository/scylla/migration-checkpoints.ts';
+import type { MigrationProgress } from '../../repository/scylla/migration/migration-checkpoints.ts';
 
 /** Shows how far a migration is: a bar on a terminal, else a line now and then. */
 export interface ProgressView {

@@ -1,7 +1,7 @@
-import type { MigrationResult } from '../../repository/scylla/migration.ts';
-import type { Amounts } from '../../repository/scylla/migration-source.ts';
-import type { StoreStatus } from '../../repository/scylla/status.ts';
-import type { ValidationResult } from '../../repository/scylla/validation.ts';
+import type { MigrationResult } from '../../repository/scylla/migration/migration.ts';
+import type { Amounts } from '../../repository/scylla/migration/migration-source.ts';
+import type { StoreStatus } from '../../repository/scylla/migration/status.ts';
+import type { ValidationResult } from '../../repository/scylla/migration/validation.ts';
 
 /** Rooms that are named as being behind. */
 const MAX_NAMED = 20;

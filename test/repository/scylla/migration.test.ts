@@ -8,10 +8,13 @@ import {
   type MigrationOptions,
   type MigrationResult,
   migrateToScylla,
-} from '../../../src/repository/scylla/migration.ts';
+} from '../../../src/repository/scylla/migration/migration.ts';
+import {
+  type ValidationOptions,
+  validateScylla,
+} from '../../../src/repository/scylla/migration/validation.ts';
 import type { Mutation, ScyllaSession } from '../../../src/repository/scylla/session.ts';
 import { readStoreState } from '../../../src/repository/scylla/store-state.ts';
-import { type ValidationOptions, validateScylla } from '../../../src/repository/scylla/validation.ts';
 import { openStores } from '../../../src/repository/stores.ts';
 import { writeBulkRooms } from '../../support/bulk-rooms.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';

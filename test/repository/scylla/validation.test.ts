@@ -1,9 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { migrateToScylla } from '../../../src/repository/scylla/migration.ts';
-import { createReservoir } from '../../../src/repository/scylla/sample.ts';
-import { type ValidationOptions, validateScylla } from '../../../src/repository/scylla/validation.ts';
+import { migrateToScylla } from '../../../src/repository/scylla/migration/migration.ts';
+import { createReservoir } from '../../../src/repository/scylla/migration/sample.ts';
+import {
+  type ValidationOptions,
+  validateScylla,
+} from '../../../src/repository/scylla/migration/validation.ts';
 import { openStores } from '../../../src/repository/stores.ts';
 import { writeBulkRooms } from '../../support/bulk-rooms.ts';
 import { createTestDatabase, type TestDatabase } from '../../support/database.ts';

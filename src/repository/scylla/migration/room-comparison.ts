@@ -1,10 +1,10 @@
-import type { Sql } from '../postgres/db.ts';
-import type { MemberImage } from './changes.ts';
+import type { Sql } from '../../postgres/db.ts';
+import type { MemberImage } from '../changes.ts';
+import { mapInParallel } from '../in-parallel.ts';
+import type { ScyllaSession } from '../session.ts';
+import { bucketOf, isActive, type ParticipantRow, type RoomDetailsRow } from '../tables.ts';
 import { type ColumnPair, differences, sameTexts } from './comparison.ts';
-import { mapInParallel } from './in-parallel.ts';
 import { BEFORE_USERS, eachMemberPage, readRoom } from './migration-source.ts';
-import type { ScyllaSession } from './session.ts';
-import { bucketOf, isActive, type ParticipantRow, type RoomDetailsRow } from './tables.ts';
 
 const ROOM_COLUMNS: readonly ColumnPair[] = [
   ['name', 'name'],

@@ -1,5 +1,6 @@
-import type { Db } from '../postgres/db.ts';
-import { chunksOf, mapInParallel } from './in-parallel.ts';
+import type { Db } from '../../postgres/db.ts';
+import { chunksOf, mapInParallel } from '../in-parallel.ts';
+import { bucketOf } from '../tables.ts';
 import { type RoomToDo, saveSequence, takeClock } from './migration-checkpoints.ts';
 import {
   BEFORE_USERS,
@@ -21,7 +22,6 @@ import {
   replacePositions,
   replaceRoom,
 } from './replacements.ts';
-import { bucketOf } from './tables.ts';
 
 /** What the migration of rooms shares. */
 export interface RoomMigration {

@@ -1,8 +1,8 @@
-import type { Sql } from '../postgres/db.ts';
-import { chunksOf, mapInParallel } from './in-parallel.ts';
+import type { Sql } from '../../postgres/db.ts';
+import { chunksOf, mapInParallel } from '../in-parallel.ts';
+import type { ScyllaSession } from '../session.ts';
+import { bucketOf, deletedBucketOf, isActive } from '../tables.ts';
 import { BEFORE_USERS, isUnlimited, type Period, type RoomSize } from './migration-source.ts';
-import type { ScyllaSession } from './session.ts';
-import { bucketOf, deletedBucketOf, isActive } from './tables.ts';
 
 /** How many of each a room has. */
 export interface RoomCounts {

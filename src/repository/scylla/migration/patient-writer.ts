@@ -1,7 +1,7 @@
 import { errors } from 'cassandra-driver';
-import { ChatError } from '../../chat/errors.ts';
-import { pause } from '../../lifecycle.ts';
-import type { Mutation, ScyllaSession } from './session.ts';
+import { ChatError } from '../../../chat/errors.ts';
+import { pause } from '../../../lifecycle.ts';
+import type { Mutation, ScyllaSession } from '../session.ts';
 
 /** Work that is ended because a store is away; its text is for the operator. */
 export class StoreOutage extends Error {

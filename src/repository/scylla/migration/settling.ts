@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Sql } from '../postgres/db.ts';
+import type { Sql } from '../../postgres/db.ts';
 
 /** What a comparison of a room found. */
 export interface Findings {

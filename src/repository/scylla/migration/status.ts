@@ -1,7 +1,7 @@
-import type { Sql } from '../postgres/db.ts';
-import { type Lag, readLag } from './change-log.ts';
+import type { Sql } from '../../postgres/db.ts';
+import { type Lag, readLag } from '../change-log.ts';
+import { readStoreState, type StoreState } from '../store-state.ts';
 import { type MigrationProgress, readProgress } from './migration-checkpoints.ts';
-import { readStoreState, type StoreState } from './store-state.ts';
 
 /** Where the stores are on the way from one to the other, as PostgreSQL knows it. */
 export interface StoreStatus {

@@ -1,5 +1,7 @@
-import type { Db } from '../postgres/db.ts';
-import { chunksOf } from './in-parallel.ts';
+import type { Db } from '../../postgres/db.ts';
+import { chunksOf } from '../in-parallel.ts';
+import type { ScyllaSession } from '../session.ts';
+import { readStoreState } from '../store-state.ts';
 import { compareMessages } from './message-comparison.ts';
 import {
   eachRoom,
@@ -12,9 +14,7 @@ import {
 import { compareRoom } from './room-comparison.ts';
 import { type CountedRoom, countRoomInBoth } from './room-counts.ts';
 import { createReservoir } from './sample.ts';
-import type { ScyllaSession } from './session.ts';
 import { createSettling, type Settling } from './settling.ts';
-import { readStoreState } from './store-state.ts';
 
 /*
  * Holds Scylla against PostgreSQL while the service runs: every room is counted, random messages and rooms are compared in full.

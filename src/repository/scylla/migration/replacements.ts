@@ -1,10 +1,10 @@
 import { types } from 'cassandra-driver';
-import type { ChangeRow, MemberImage, PositionImage } from './changes.ts';
+import type { ChangeRow, MemberImage, PositionImage } from '../changes.ts';
+import { toMutations } from '../mutations.ts';
+import type { Mutation } from '../session.ts';
+import { bucketOf, deletedBucketOf } from '../tables.ts';
 import type { RoomHeadImage } from './migration-checkpoints.ts';
 import type { MessageRecord } from './migration-source.ts';
-import { toMutations } from './mutations.ts';
-import type { Mutation } from './session.ts';
-import { bucketOf, deletedBucketOf } from './tables.ts';
 
 /*
  * Writes that put rows of PostgreSQL in the place of whatever Scylla holds in their stead: an earlier migration may have left other ones

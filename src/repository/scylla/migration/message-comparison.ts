@@ -1,16 +1,16 @@
-import type { Sql } from '../postgres/db.ts';
-import { type ColumnPair, differences, sameTexts } from './comparison.ts';
-import { mapInParallel } from './in-parallel.ts';
-import { type MessageRecord, readMessages } from './migration-source.ts';
-import { isOutage } from './patient-writer.ts';
-import type { ScyllaSession } from './session.ts';
+import type { Sql } from '../../postgres/db.ts';
+import { mapInParallel } from '../in-parallel.ts';
+import type { ScyllaSession } from '../session.ts';
 import {
   bucketOf,
   deletedBucketOf,
   type MessageByRoomRow,
   type MessagePlaceRow,
   type ReactionRow,
-} from './tables.ts';
+} from '../tables.ts';
+import { type ColumnPair, differences, sameTexts } from './comparison.ts';
+import { type MessageRecord, readMessages } from './migration-source.ts';
+import { isOutage } from './patient-writer.ts';
 
 const COLUMNS: readonly ColumnPair[] = [
   ['message_id', 'id'],

@@ -1,6 +1,6 @@
-import type { Db, Sql } from '../postgres/db.ts';
-import type { RoomImage } from './changes.ts';
-import { readStoreState } from './store-state.ts';
+import type { Db, Sql } from '../../postgres/db.ts';
+import type { RoomImage } from '../changes.ts';
+import { readStoreState } from '../store-state.ts';
 
 /*
  * How far a migration is: table scylla_migration.

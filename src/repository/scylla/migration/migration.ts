@@ -1,4 +1,6 @@
-import type { Db } from '../postgres/db.ts';
+import type { Db } from '../../postgres/db.ts';
+import type { ScyllaSession } from '../session.ts';
+import { noteMigrated, readStoreState } from '../store-state.ts';
 import {
   advanceClock,
   beginRun,
@@ -19,8 +21,6 @@ import {
 } from './migration-source.ts';
 import { createPatientWriter, reasonOf, StoreOutage } from './patient-writer.ts';
 import { type MigratedRoom, migrateRoom, type RoomMigration } from './room-migration.ts';
-import type { ScyllaSession } from './session.ts';
-import { noteMigrated, readStoreState } from './store-state.ts';
 
 /*
  * Copies everything from PostgreSQL to Scylla while the service runs.

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Logger } from '../../logger.ts';
-import type { Db } from '../postgres/db.ts';
-import { applyCqlSchema, CQL_SCHEMA_VERSION } from './schema.ts';
-import { connectScylla, type ScyllaConfig, type ScyllaSession } from './session.ts';
+import type { Logger } from '../../../logger.ts';
+import type { Db } from '../../postgres/db.ts';
+import { applyCqlSchema, CQL_SCHEMA_VERSION } from '../schema.ts';
+import { connectScylla, type ScyllaConfig, type ScyllaSession } from '../session.ts';
 
 /** The lock of applySchema (postgres/schema.ts): one at a time changes schemas. */
 const MIGRATION_LOCK = 7_242_802_101;

@@ -1,5 +1,5 @@
-import type { Sql } from '../postgres/db.ts';
-import type { MemberImage, MessageImage, PositionImage, ReactionImage, RoomImage } from './changes.ts';
+import type { Sql } from '../../postgres/db.ts';
+import type { MemberImage, MessageImage, PositionImage, ReactionImage, RoomImage } from '../changes.ts';
 
 /*
  * What PostgreSQL holds, as images (changes.ts), a page at a time: nothing here grows with a room or with the database.
