@@ -1,5 +1,6 @@
 import pino from 'pino';
-import { afterAll, beforeAll, describe, inject } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
+import { validateScylla } from '../../../src/repository/scylla/migration/validation.ts';
 import type { StoreRoles } from '../../../src/repository/scylla/store-state.ts';
 import { openStores, type Stores } from '../../../src/repository/stores.ts';
 import { exerciseRoomsRepositoryReads } from '../../contract/rooms-repository-reads.ts';
@@ -35,6 +36,23 @@ function exerciseOn(name: string, roles: StoreRoles, open: () => Promise<TestDat
 
     exerciseRoomsRepositoryWrites(name, async () => fixture);
     exerciseRoomsRepositoryReads(name, async () => fixture);
+
+    if (!roles.sync) return;
+    test('leaves both stores with the same', async () => {
+      const follower = stores[0]?.scylla?.follower;
+      await follower?.start();
+      await expect.poll(async () => (await follower?.lag())?.changes).toBe(0);
+      await follower?.stop();
+      const options = { samples: 100_000, workers: 4, roomId: undefined, since: undefined, until: undefined };
+      const found = await validateScylla(
+        { db: database.db, session: keyspace.session },
+        options,
+        () => undefined,
+      );
+      expect(found).toMatchObject({ mismatches: [], behind: [], untold: 0 });
+      expect(found.comparedMessages).toBeGreaterThan(500);
+      expect(found.scylla).toEqual(found.postgres);
+    });
   });
 }
 
