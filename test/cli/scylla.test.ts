@@ -7,8 +7,8 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, i
 import { runMigrate } from '../../src/cli/migrate.ts';
 import { createProgressView, describeProgress } from '../../src/cli/scylla/progress.ts';
 import { runScylla } from '../../src/cli/scylla.ts';
-import { migrateCqlSchema, readCqlVersion } from '../../src/repository/scylla/migration/schema-migration.ts';
-import { checkCqlSchema } from '../../src/repository/scylla/schema.ts';
+import { migrateCqlSchema } from '../../src/repository/scylla/migration/schema-migration.ts';
+import { checkCqlSchema, readCqlVersion } from '../../src/repository/scylla/schema.ts';
 import { connectScylla } from '../../src/repository/scylla/session.ts';
 import { readStoreState } from '../../src/repository/scylla/store-state.ts';
 import { writeBulkRooms } from '../support/bulk-rooms.ts';

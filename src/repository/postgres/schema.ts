@@ -5,8 +5,8 @@ import type { Db, Sql } from './db.ts';
 export const SCHEMA_VERSION = 2;
 
 const SCHEMA_FILE = new URL('../../../schema.sql', import.meta.url);
-/** Of the advisory lock that lets one migration run at a time. */
-const MIGRATION_LOCK = 7_242_802_101;
+/** Of the advisory lock that lets one change of a schema run at a time, in either store. */
+export const MIGRATION_LOCK = 7_242_802_101;
 
 /** Makes or completes the schema; repeatable, one at a time, all or nothing. Refuses a database of a newer version. */
 export async function applySchema(db: Db): Promise<void> {

@@ -28,19 +28,25 @@ export async function checkCqlSchema(
   session: ScyllaSession,
   { keyspace }: Pick<ScyllaConfig, 'keyspace'>,
 ): Promise<void> {
-  const [found] = await session.read<{ tables: number }>(
-    `SELECT count(*) AS tables FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'chat_schema'`,
-    [keyspace],
-  );
-  if ((found?.tables ?? 0) === 0) {
+  const version = await readCqlVersion(session, keyspace);
+  if (version === undefined) {
     throw new Error(`the keyspace ${keyspace} holds no chat schema: run \`npm run migrate\` first`);
   }
-  const versions = await session.read<{ version: number }>('SELECT version FROM {ks}.chat_schema', []);
-  const version = Math.max(0, ...versions.map((row) => row.version));
   if (version === CQL_SCHEMA_VERSION) return;
   const todo =
     version < CQL_SCHEMA_VERSION ? 'run `npm run migrate`' : 'start a newer version of the service';
   throw new Error(
     `the keyspace ${keyspace} has chat schema version ${version}, this service needs ${CQL_SCHEMA_VERSION}: ${todo}`,
   );
+}
+
+/** The version of the keyspace's schema; undefined when it has none. */
+export async function readCqlVersion(session: ScyllaSession, keyspace: string): Promise<number | undefined> {
+  const tables = await session.read(
+    `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'chat_schema'`,
+    [keyspace],
+  );
+  if (tables.length === 0) return undefined;
+  const versions = await session.read<{ version: number }>('SELECT version FROM {ks}.chat_schema', []);
+  return versions.length === 0 ? undefined : Math.max(...versions.map(({ version }) => version));
 }

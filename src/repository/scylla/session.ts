@@ -220,7 +220,8 @@ async function connect(client: Client, { hosts }: ScyllaConfig): Promise<void> {
     await client.connect();
   } catch (error) {
     await client.shutdown().catch(() => undefined);
-    const reason = error instanceof Error ? error.message : String(error);
+    // The driver puts a stack into what it says.
+    const reason = (error instanceof Error ? error.message : String(error)).split('\n    at ')[0];
     throw new Error(`Scylla can't be used at ${hosts.join(', ')}: ${reason}`, { cause: error });
   }
 }

@@ -107,8 +107,8 @@ async function enterMirroring(tx: Sql, state: StoreState, { reads, sync }: Store
 }
 
 /** Write timestamps never go back, also after the database was restored from a backup. */
-async function advanceClock(tx: Sql): Promise<void> {
-  await tx.query(
+export async function advanceClock(sql: Sql): Promise<void> {
+  await sql.query(
     `SELECT setval('chat_clock', present.micros) FROM
       (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros) present, chat_clock
       WHERE present.micros > chat_clock.last_value`,

@@ -69,16 +69,6 @@ export async function beginRun(db: Db): Promise<MigrationRun> {
   return { begunAt, isResumed };
 }
 
-/** Write timestamps never go back, also after the database was restored from a backup. */
-export async function advanceClock(sql: Sql): Promise<void> {
-  await sql.query(
-    `SELECT setval('chat_clock', present.micros) FROM
-      (SELECT floor(extract(epoch FROM clock_timestamp()) * 1000000)::bigint AS micros) present, chat_clock
-      WHERE present.micros > chat_clock.last_value`,
-    [],
-  );
-}
-
 /** The rooms that a run still has to do. One that fails is not answered again. */
 export async function* roomsToDo(sql: Sql): AsyncGenerator<RoomToDo> {
   for (let last: string | null = null; ; ) {

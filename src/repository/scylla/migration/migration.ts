@@ -1,8 +1,7 @@
 import type { Db } from '../../postgres/db.ts';
 import type { ScyllaSession } from '../session.ts';
-import { noteMigrated, readStoreState } from '../store-state.ts';
+import { advanceClock, noteMigrated, readStoreState } from '../store-state.ts';
 import {
-  advanceClock,
   beginRun,
   finishRoom,
   type MigrationProgress,

@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from '../../../logger.ts';
 import type { Db } from '../../postgres/db.ts';
-import { applyCqlSchema, CQL_SCHEMA_VERSION } from '../schema.ts';
-import { connectScylla, type ScyllaConfig, type ScyllaSession } from '../session.ts';
+import { MIGRATION_LOCK } from '../../postgres/schema.ts';
+import { applyCqlSchema, CQL_SCHEMA_VERSION, readCqlVersion } from '../schema.ts';
+import { connectScylla, type ScyllaConfig } from '../session.ts';
 
-/** The lock of applySchema (postgres/schema.ts): one at a time changes schemas. */
-const MIGRATION_LOCK = 7_242_802_101;
 const LOCK_ATTEMPTS = 240;
 const LOCK_PAUSE_MS = 250;
 
@@ -36,17 +35,6 @@ export async function migrateCqlSchema(
   } finally {
     await session.close();
   }
-}
-
-/** The version of the keyspace's schema; undefined when it has none. */
-export async function readCqlVersion(session: ScyllaSession, keyspace: string): Promise<number | undefined> {
-  const tables = await session.read(
-    `SELECT table_name FROM system_schema.tables WHERE keyspace_name = ? AND table_name = 'chat_schema'`,
-    [keyspace],
-  );
-  if (tables.length === 0) return undefined;
-  const versions = await session.read<{ version: number }>('SELECT version FROM {ks}.chat_schema', []);
-  return versions.length === 0 ? undefined : Math.max(...versions.map(({ version }) => version));
 }
 
 async function takeLock(db: Db): Promise<{ release(): Promise<void> }> {
