@@ -13,6 +13,8 @@ export type Rounds = {
   readonly rounds: number;
   /** Of one measurement. */
   readonly seconds: number;
+  /** So many calls in place of a time, which is the longest they may take; then nothing comes before them. */
+  readonly calls?: number;
   /** Before each; compiled code needs little. */
   readonly warmUpMs: number;
   readonly callers: number;

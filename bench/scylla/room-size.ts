@@ -5,13 +5,20 @@ import { type ScyllaBench, SIZES } from './setup.ts';
 
 /** What a send may cost more in one room than in another. */
 const FLAT = 1.2;
+/** Of each caller in a round. */
+const CALLS = 12;
 
 /** The cost of a send in a small, a middle and a large room; many short rounds, because the difference is what counts. */
 export async function measureRoomSizes(bench: ScyllaBench): Promise<Figure[]> {
   const figures: Figure[] = [];
-  const often = bench.environment.quick ? { rounds: 7, seconds: 0.2 } : { rounds: 15, seconds: 0.8 };
+  const rounds = bench.environment.quick ? 12 : 60;
   for (const callers of [1, 16]) {
-    const rate = await race(contenders(bench), { ...often, callers, warmUpMs: 50, by: 'p50' });
+    const rate = await race(contenders(bench), {
+      rounds,
+      callers,
+      calls: CALLS * callers,
+      ...{ seconds: 60, warmUpMs: 0, by: 'p50' },
+    });
     for (const store of ['postgres', 'scylla'] as const) {
       const label = store === 'postgres' ? 'Postgres' : 'Scylla';
       const name = (rooms: string): string =>

@@ -9,8 +9,8 @@ import { createRoomReads } from './room-reads.ts';
 import { createSaveMessage } from './save-messages.ts';
 import { guarded } from './store-errors.ts';
 
-/** Everything that changes rooms, members or messages. */
-type RoomWrites = Pick<
+/** The part of the {@link RoomsRepository} that changes rooms, members or messages. */
+export type RoomWrites = Pick<
   RoomsRepository,
   | 'createRoom'
   | 'pinRoom'

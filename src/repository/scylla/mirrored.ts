@@ -1,12 +1,12 @@
 import { ChatError } from '../../chat/errors.ts';
 import type { Db } from '../postgres/db.ts';
 import type { MessageReads } from '../postgres/message-reads.ts';
+import type { RoomWrites } from '../postgres/postgres-rooms-repository.ts';
 import type { RoomReads } from '../postgres/room-reads.ts';
 import { guarded } from '../postgres/store-errors.ts';
 import type { RoomsRepository } from '../rooms-repository.ts';
 import type { Applier } from './applier.ts';
 import { createCaughtUp } from './caught-up.ts';
-import type { RoomWrites } from './scylla-writes.ts';
 
 /*
  * Both stores hold everything, and PostgreSQL decides. A read comes from Scylla only when nothing is noted that Scylla lacks: whoever

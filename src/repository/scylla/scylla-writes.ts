@@ -1,5 +1,5 @@
+import type { RoomWrites } from '../postgres/postgres-rooms-repository.ts';
 import { guarded } from '../postgres/store-errors.ts';
-import type { RoomsRepository } from '../rooms-repository.ts';
 import { createScyllaRoom } from './create-room.ts';
 import {
   deleteScyllaMessages,
@@ -10,24 +10,6 @@ import {
 import type { ScyllaWriteDeps } from './room-change.ts';
 import { changeScyllaRoom, pinScyllaRoom } from './room-writes.ts';
 import { createScyllaSaveMessage } from './save-messages.ts';
-
-/** Everything that changes rooms, members or messages. */
-export type RoomWrites = Pick<
-  RoomsRepository,
-  | 'createRoom'
-  | 'pinRoom'
-  | 'muteRoom'
-  | 'blockUser'
-  | 'updateRoom'
-  | 'updateParticipantRoom'
-  | 'addParticipantToRoom'
-  | 'leaveRoom'
-  | 'saveMessage'
-  | 'updateMessage'
-  | 'deleteMessages'
-  | 'reactToMessage'
-  | 'markMessagesAsRead'
->;
 
 /** Writes for rooms that are in Scylla alone: decided and announced in PostgreSQL, under the room's lock, and answered when Scylla has them. */
 export function createScyllaWrites(deps: ScyllaWriteDeps): RoomWrites {

@@ -11,6 +11,7 @@ import {
 } from '../../contract/rooms-repository-writes.ts';
 import { createTestDatabase, openPglite, type TestDatabase } from '../../support/database.ts';
 import { actor, newMessage, newRoom } from '../../support/rooms.ts';
+import { insertUsers } from '../../support/users.ts';
 
 /** All suites of the port on one database, which `open` makes. */
 function exerciseOn(name: string, open: () => Promise<TestDatabase>): void {
@@ -85,14 +86,7 @@ function fixtureOn(db: Db, events: CommitSignal, notifications: CommitSignal): R
     another: createPostgresRoomsRepository(deps),
     outbox: createPostgresOutbox({ db, signal: events }),
     notifications: createPostgresNotificationQueue({ db, signal: notifications }),
-    async addUsers(users) {
-      for (const { id, name, phone, avatar, removed } of users) {
-        await db.query(
-          'INSERT INTO "user" (id, name, phone, avatar, removed_at) VALUES ($1, $2, $3, $4, $5)',
-          [id, name, phone ?? null, avatar ?? null, removed === true ? new Date() : null],
-        );
-      }
-    },
+    addUsers: (users) => insertUsers(db, users),
     // The database outlives the suite: the next one uses it too.
     close: async () => undefined,
   };

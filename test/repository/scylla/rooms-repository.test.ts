@@ -10,6 +10,7 @@ import {
 } from '../../contract/rooms-repository-writes.ts';
 import { createTestDatabase, openPglite, type TestDatabase } from '../../support/database.ts';
 import { createTestKeyspace, type TestKeyspace } from '../../support/keyspace.ts';
+import { insertUsers } from '../../support/users.ts';
 
 const logger = pino({ level: 'silent' });
 
@@ -62,14 +63,7 @@ function fixtureOn({ db }: TestDatabase, one: Stores, another: Stores): RoomsRep
     another: another.rooms,
     outbox: one.outbox,
     notifications: one.notifications,
-    async addUsers(users) {
-      for (const { id, name, phone, avatar, removed } of users) {
-        await db.query(
-          'INSERT INTO "user" (id, name, phone, avatar, removed_at) VALUES ($1, $2, $3, $4, $5)',
-          [id, name, phone ?? null, avatar ?? null, removed === true ? new Date() : null],
-        );
-      }
-    },
+    addUsers: (users) => insertUsers(db, users),
     // The stores outlive the suite: the next one uses them too.
     close: async () => undefined,
   };
