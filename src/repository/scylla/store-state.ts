@@ -1,4 +1,5 @@
 import type { Db, Sql } from '../postgres/db.ts';
+import { readLag } from './change-log.ts';
 
 /** What an instance is told to use Scylla for. */
 export interface StoreRoles {
@@ -27,6 +28,8 @@ export function scyllaLeads({ reads, writes, sync }: StoreRoles): boolean {
 
 /** Of the advisory lock that lets one instance at a time say what the stores are for. */
 const STATE_LOCK = 7_242_802_102;
+/** Changes that a room may have to catch up with before its first message, once Scylla leads. */
+const MAX_LEFT_BEHIND = 1_000;
 
 /**
  * Holds what an instance is told against what the database knows, and notes what follows. Throws with a text for the operator
@@ -71,6 +74,12 @@ async function enterLeading(tx: Sql, state: StoreState): Promise<void> {
   if (rows[0]?.present === true && state.migratedAt === undefined) {
     throw new Error(
       'USE_SCYLLADB=true, but the rooms of this database are not in Scylla yet: start with SYNC_TO_SCYLLA=true and run `npm run scylla -- migrate` first',
+    );
+  }
+  const { changes } = await readLag(tx);
+  if (changes > MAX_LEFT_BEHIND) {
+    throw new Error(
+      `USE_SCYLLADB=true, but Scylla lacks ${changes} changes still: start with SYNC_TO_SCYLLA=true as well until /readyz?verbose says 0`,
     );
   }
   await tx.query(`UPDATE chat_store SET leader = 'scylla', mirror_since = NULL, migrated_at = NULL`, []);

@@ -65,6 +65,16 @@ describe.skipIf(inject('postgresUrl') === '')('what the stores of a database are
     expect(await enterStore(database.db, LEADS)).toMatchObject({ leader: 'scylla' });
   });
 
+  test('Scylla does not lead while it is far behind', async () => {
+    await enterStore(database.db, BACKED);
+    const rooms = "INSERT INTO room (type) SELECT 'group' FROM generate_series(1, $1::int)";
+    await database.db.query(rooms, [1001]);
+    await expect(enterStore(database.db, LEADS)).rejects.toThrow(/Scylla lacks 1001 changes still/);
+    expect(await readStoreState(database.db)).toMatchObject({ leader: 'postgres' });
+    await database.db.query('DELETE FROM scylla_change WHERE id IN (SELECT id FROM scylla_change LIMIT 1)');
+    expect(await enterStore(database.db, LEADS)).toMatchObject({ leader: 'scylla' });
+  });
+
   test('an instance that does not follow ends the following, and what was noted is dropped', async () => {
     await enterStore(database.db, FOLLOWS);
     await addRoom();
