@@ -17,7 +17,9 @@ export async function measureRoomSizes(bench: ScyllaBench): Promise<Figure[]> {
       rounds,
       callers,
       calls: CALLS * callers,
-      ...{ seconds: 60, warmUpMs: 0, by: 'p50' },
+      seconds: 60,
+      warmUpMs: 0,
+      by: 'p50',
     });
     for (const store of ['postgres', 'scylla'] as const) {
       const label = store === 'postgres' ? 'Postgres' : 'Scylla';

@@ -23,6 +23,8 @@ describe.skipIf(!isPossible)('two instances on one Postgres and one NATS', () =>
     const sender = await chatClient(one.url, { as: 1 });
     const { room } = await sender.createRoom({ type: 'group', name: 'All', participants: [2] });
     const roomId = room?.id ?? '';
+    // What is published only now would come before the first heartbeat.
+    await expect.poll(async () => (await one.app.parts().db.query('SELECT FROM outbox')).rowCount).toBe(0);
     const readers = await Promise.all(PROTOCOLS.map((protocol) => openStream(two.url, protocol)));
 
     const sent: string[] = [];
