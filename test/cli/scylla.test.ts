@@ -10,7 +10,7 @@ import { runScylla } from '../../src/cli/scylla.ts';
 import { migrateCqlSchema } from '../../src/repository/scylla/migration/schema-migration.ts';
 import { checkCqlSchema, readCqlVersion } from '../../src/repository/scylla/schema.ts';
 import { connectScylla } from '../../src/repository/scylla/session.ts';
-import { readStoreState } from '../../src/repository/scylla/store-state.ts';
+import { enterStore, readStoreState } from '../../src/repository/scylla/store-state.ts';
 import { writeBulkRooms } from '../support/bulk-rooms.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { createTestKeyspace, scyllaConfig, scyllaEnv, type TestKeyspace } from '../support/keyspace.ts';
@@ -160,6 +160,11 @@ describe.skipIf(missing)('the scylla command', () => {
     expect(status).toMatch(/migrated +completely at 20/);
     expect(status).toContain('2 of 2 rooms done, 60 of 60 messages');
     expect(status).toMatch(/lag +0 changes/);
+
+    await enterStore(database.db, { reads: true, writes: true, sync: false });
+    out.length = 0;
+    expect(await runScylla(['status'], env)).toBe(0);
+    expect(out.join('\n')).toMatch(/leader +Scylla alone\nlag +0 changes$/);
   });
 
   it('says so when changes that were made meanwhile may be missing', async () => {

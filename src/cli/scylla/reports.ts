@@ -52,11 +52,14 @@ export function comparisonReport({ postgres, comparedMessages, comparedRooms }: 
 /** Which store has what. */
 export function statusReport({ state, migration, lag }: StoreStatus): string[] {
   const { rooms, roomsDone, messages, messagesDone } = migration;
+  const behind = `lag         ${lag.changes} changes${lag.changes === 0 ? '' : `, the oldest for ${(lag.oldestAgeMs / 1000).toFixed(1)} s`}`;
+  // There is nothing to follow, and nothing to migrate any more.
+  if (state.leader === 'scylla') return ['leader      Scylla alone', behind];
   return [
-    `leader      ${state.leader === 'scylla' ? 'Scylla alone' : 'PostgreSQL'}`,
+    'leader      PostgreSQL',
     `mirror      ${state.mirrorSince === undefined ? 'off: changes are not brought to Scylla' : `every change since ${state.mirrorSince.toISOString()}`}`,
     `migrated    ${state.migratedAt === undefined ? 'not completely' : `completely at ${state.migratedAt.toISOString()}`}`,
     `migration   ${rooms === 0 ? 'none' : `${roomsDone} of ${rooms} rooms done, ${messagesDone} of ${messages} messages`}`,
-    `lag         ${lag.changes} changes${lag.changes === 0 ? '' : `, the oldest for ${(lag.oldestAgeMs / 1000).toFixed(1)} s`}`,
+    behind,
   ];
 }
