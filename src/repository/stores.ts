@@ -1,5 +1,4 @@
 import type { Outbox } from '../events/outbox.ts';
-import type { Service } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
 import type { NotificationQueue } from '../notifications/notifications.ts';
 import type { StreamPositions } from '../streams/ports.ts';
@@ -57,7 +56,7 @@ export interface ScyllaStore {
   readonly leads: boolean;
   readonly session: ScyllaSession;
   /** Brings to Scylla what it lacks; to be started and stopped. */
-  readonly follower: Follower & Service;
+  readonly follower: Follower;
 }
 
 /** What the stores are opened with. */

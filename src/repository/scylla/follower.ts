@@ -3,6 +3,7 @@ import type { Logger } from '../../logger.ts';
 import type { CommitSignal } from '../postgres/commit-signal.ts';
 import type { Db } from '../postgres/db.ts';
 import { forgetChanges, type Lag, type LoggedChange, oldestChanges, readLag } from './change-log.ts';
+import { isStoreUnavailable } from './guard.ts';
 import { toMutations } from './mutations.ts';
 import type { ScyllaSession } from './session.ts';
 
@@ -141,9 +142,8 @@ class ChangeFollower implements Follower {
       await session.write(changes.flatMap(({ change }) => toMutations(change)));
       return changes.map(({ id }) => id);
     } catch (error) {
-      const isOutage = error instanceof Error && error.message === 'store_unavailable';
       const roomId = changes[0]?.roomId ?? '';
-      if (!isOutage && !this.#refused.has(roomId)) {
+      if (!isStoreUnavailable(error) && !this.#refused.has(roomId)) {
         this.#refused.add(roomId);
         logger.error({ err: error, roomId }, 'Scylla refuses a change of a room');
       }

@@ -54,6 +54,11 @@ export function storeUnavailable(cause: unknown): ChatError {
   return new ChatError('store_unavailable', { cause });
 }
 
+/** Whether a call failed because of that. */
+export function isStoreUnavailable(error: unknown): boolean {
+  return error instanceof ChatError && error.reason === 'store_unavailable';
+}
+
 function asChatError(error: unknown): ChatError {
   if (error instanceof ChatError) return error;
   if (isOutage(error) || isBrokenCircuitError(error)) return storeUnavailable(error);

@@ -1,4 +1,3 @@
-import { ChatError } from '../../chat/errors.ts';
 import type { Db } from '../postgres/db.ts';
 import type { MessageReads } from '../postgres/message-reads.ts';
 import type { RoomWrites } from '../postgres/postgres-rooms-repository.ts';
@@ -7,6 +6,7 @@ import { guarded } from '../postgres/store-errors.ts';
 import type { RoomsRepository } from '../rooms-repository.ts';
 import type { Applier } from './applier.ts';
 import { createCaughtUp } from './caught-up.ts';
+import { isStoreUnavailable } from './guard.ts';
 
 /*
  * Both stores hold everything, and PostgreSQL decides. A read comes from Scylla only when nothing is noted that Scylla lacks: whoever
@@ -113,7 +113,7 @@ async function either<S, T>(
   try {
     return await ask(scylla);
   } catch (error) {
-    if (error instanceof ChatError && error.reason === 'store_unavailable') return await ask(base);
+    if (isStoreUnavailable(error)) return await ask(base);
     throw error;
   }
 }

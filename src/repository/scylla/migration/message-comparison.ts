@@ -1,4 +1,5 @@
 import type { Sql } from '../../postgres/db.ts';
+import { isStoreUnavailable } from '../guard.ts';
 import { mapInParallel } from '../in-parallel.ts';
 import type { ScyllaSession } from '../session.ts';
 import {
@@ -10,7 +11,6 @@ import {
 } from '../tables.ts';
 import { type ColumnPair, differences, sameTexts } from './comparison.ts';
 import { type MessageRecord, readMessages } from './migration-source.ts';
-import { isOutage } from './patient-writer.ts';
 
 const COLUMNS: readonly ColumnPair[] = [
   ['message_id', 'id'],
@@ -64,7 +64,7 @@ export async function compareMessages(
 
 /** Scylla can't even be asked about some values that it can't hold. */
 function unreadable(error: unknown): string[] {
-  if (isOutage(error)) throw error;
+  if (isStoreUnavailable(error)) throw error;
   return ['unreadable'];
 }
 

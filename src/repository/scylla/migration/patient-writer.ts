@@ -1,6 +1,7 @@
 import { errors } from 'cassandra-driver';
 import { ChatError } from '../../../chat/errors.ts';
 import { pause } from '../../../lifecycle.ts';
+import { isStoreUnavailable } from '../guard.ts';
 import type { Mutation, ScyllaSession } from '../session.ts';
 
 /** Work that is ended because a store is away; its text is for the operator. */
@@ -40,7 +41,7 @@ export function createPatientWriter(
           isWaiting = false;
           return;
         } catch (error) {
-          if (!isOutage(error)) throw error;
+          if (!isStoreUnavailable(error)) throw error;
           if (Date.now() >= deadline) throw outage(outageMs, error);
           if (!isWaiting) onWait();
           isWaiting = true;
@@ -53,11 +54,6 @@ export function createPatientWriter(
 
 function outage(outageMs: number, cause: unknown): StoreOutage {
   return new StoreOutage(`Scylla did not answer for ${Math.round(outageMs / 1000)} s`, { cause });
-}
-
-/** Whether the store could not be asked. */
-export function isOutage(error: unknown): boolean {
-  return error instanceof ChatError && error.reason === 'store_unavailable';
 }
 
 /** Why something was refused, for an operator: never what was in it. */
