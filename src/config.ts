@@ -1,4 +1,5 @@
-import { conflicts, type ScyllaRoles, scyllaConflicts, scyllaRoles } from './config/conflicts.ts';
+import { buildConfig } from './config/build.ts';
+import { conflicts, redisConflicts, type ScyllaRoles, scyllaConflicts } from './config/conflicts.ts';
 import { type Address, SETTINGS, type Setting, type Values } from './config/settings.ts';
 import { openSources, type Problem, type Sources, variableWarnings } from './config/sources.ts';
 
@@ -18,8 +19,9 @@ export interface Config {
   readonly scylla: ScyllaSettings;
   /** Undefined: the in-process broker. */
   readonly nats: NatsConfig | undefined;
-  /** `url` undefined: notifications are only logged. */
-  readonly notifications: { readonly url: string | undefined; readonly token: string | undefined };
+  /** Undefined: cache and limits are those of the process. */
+  readonly redis: RedisConfig | undefined;
+  readonly notifications: NotificationsConfig;
   readonly auth: AuthConfig;
   /** The master key (64 hex digits) and IV (32); undefined: made at first start. */
   readonly masterKey: { readonly key: string; readonly iv: string } | undefined;
@@ -34,6 +36,12 @@ export interface Config {
     readonly maxParticipantsPerCall: number;
     readonly maxGroupMembers: number;
   };
+  readonly rateLimits: RateLimits;
+  /** Their `X-Forwarded-For` is believed: addresses, or ranges in CIDR notation. */
+  readonly trustedProxies: readonly string[];
+  /** `port` undefined: on the main port. */
+  readonly metrics: { readonly enabled: boolean; readonly port: number | undefined };
+  readonly tracing: TracingConfig;
   readonly streams: {
     readonly heartbeatMs: number;
     /** Undelivered events of a stream before it ends. */
@@ -71,6 +79,55 @@ export interface NatsConfig {
   readonly password: string | undefined;
   readonly token: string | undefined;
   readonly jsDomain: string | undefined;
+}
+
+/** How to reach Redis, and how long it is waited for. */
+export interface RedisConfig {
+  /** `redis://` or `rediss://`; more than one only of a cluster. */
+  readonly urls: readonly string[];
+  /** Wins over the one in the address. */
+  readonly password: string | undefined;
+  readonly cluster: boolean;
+  /** Of one request, milliseconds. */
+  readonly timeoutMs: number;
+  readonly breaker: BreakerConfig;
+}
+
+/** So many failures in a row, and nothing is asked for that long. */
+export interface BreakerConfig {
+  readonly failures: number;
+  readonly resetMs: number;
+}
+
+/** Where pushes and topic calls go. */
+export interface NotificationsConfig {
+  /** Undefined: they are only logged. */
+  readonly url: string | undefined;
+  readonly token: string | undefined;
+  readonly breaker: BreakerConfig;
+}
+
+/** So many in a minute, all of them at once if need be; 0: no limit. */
+export interface RateLimits {
+  readonly messagesPerUser: number;
+  readonly messagesPerUserAndRoom: number;
+  /** SaveToken, per user. */
+  readonly savedTokens: number;
+  /** CreateRoom, per user. */
+  readonly createdRooms: number;
+  /** StreamMessages, per user. */
+  readonly openedStreams: number;
+  /** Per address. */
+  readonly failedAuthentications: number;
+}
+
+/** Where traces go. */
+export interface TracingConfig {
+  /** Base address of an OTLP/HTTP receiver; undefined: no traces are made. */
+  readonly endpoint: string | undefined;
+  readonly serviceName: string;
+  /** Share of the traces that begin here and are kept, 0 to 1. */
+  readonly sampleRatio: number;
 }
 
 /** How callers are recognised. */
@@ -111,9 +168,18 @@ export function loadConfig(
 ): { readonly config: Config; readonly warnings: readonly string[] } {
   const sources = openSources(env, configFile ?? (env.CONFIG_FILE || undefined));
   const { values, problems } = readValues(sources);
-  const all = [...sources.problems, ...problems, ...scyllaConflicts(values), ...conflicts(values, problems)];
+  const all = [
+    ...sources.problems,
+    ...problems,
+    ...scyllaConflicts(values),
+    ...redisConflicts(values),
+    ...conflicts(values, problems),
+  ];
   if (all.length > 0) throw new ConfigError(all);
-  return { config: build(values), warnings: [...variableWarnings(env), ...siblingWarnings(env, values)] };
+  return {
+    config: buildConfig(values),
+    warnings: [...variableWarnings(env), ...siblingWarnings(env, values)],
+  };
 }
 
 /** The process's environment, for those who hand it on. */
@@ -140,95 +206,22 @@ function readValues(sources: Sources): { readonly values: Values; readonly probl
 }
 
 function siblingWarnings(env: NodeJS.ProcessEnv, values: Values): string[] {
+  return [...postgresWarnings(env, values), ...redisWarnings(env, values)];
+}
+
+function redisWarnings(env: NodeJS.ProcessEnv, values: Values): string[] {
+  const names = ['REDIS_PORT', 'REDIS_PASSWORD'].filter((name) => (env[name] ?? '') !== '');
+  if (values.REDIS_URL !== undefined && (env.REDIS_HOST ?? '') !== '')
+    return ['REDIS_HOST ignored: REDIS_URL is set'];
+  return names.length > 0 && values.REDIS_URL === undefined && values.REDIS_HOST === undefined
+    ? [`${names.join(', ')} ignored: neither REDIS_URL nor REDIS_HOST is set`]
+    : [];
+}
+
+function postgresWarnings(env: NodeJS.ProcessEnv, values: Values): string[] {
   const siblings = ['POSTGRES_PORT', 'POSTGRES_DB', 'POSTGRES_USER', 'POSTGRES_PASSWORD'];
   const names = siblings.filter((name) => (env[name] ?? '') !== '');
   if (names.length === 0) return [];
   if (values.DATABASE_URL !== undefined) return [`${names.join(', ')} ignored: DATABASE_URL is set`];
   return values.POSTGRES_HOST === undefined ? [`${names.join(', ')} ignored: POSTGRES_HOST is not set`] : [];
-}
-
-function build(values: Values): Config {
-  const production = values.MODE === 'PROD';
-  const url = values.DATABASE_URL ?? postgresUrl(values);
-  const { CHAT_KEY: key, CHAT_IV: iv } = values;
-  return {
-    production,
-    server: values.SERVER_ADDRESS ?? { host: production ? '0.0.0.0' : '127.0.0.1', port: 8080 },
-    dataDir: values.DATA_DIR,
-    demoData: values.DEMO_DATA ?? url === undefined,
-    log: { level: values.NO_LOGS ? 'silent' : values.LOG_LEVEL },
-    database: { url, maxConnections: values.DATABASE_MAX_CONNECTIONS },
-    scylla: scyllaOf(values),
-    nats: natsOf(values),
-    notifications: { url: values.NOTIFICATIONS_URL, token: values.NOTIFICATIONS_TOKEN },
-    auth: {
-      keys: keysOf(values),
-      issuer: values.JWT_ISSUER,
-      audience: values.JWT_AUDIENCE,
-      sessionCookie: values.SESSION_COOKIE_NAME,
-      clientIdCookie: values.CLIENT_ID_COOKIE_NAME,
-    },
-    masterKey: key === undefined || iv === undefined ? undefined : { key, iv },
-    storePlaintext: values.STORE_PLAINTEXT,
-    corsOrigins: corsOf(values, production),
-    limits: {
-      maxRequestBytes: values.MAX_REQUEST_BYTES,
-      maxContentChars: values.MAX_CONTENT_CHARS,
-      maxParticipantsPerCall: values.MAX_PARTICIPANTS_PER_CALL,
-      maxGroupMembers: values.MAX_GROUP_MEMBERS,
-    },
-    streams: {
-      heartbeatMs: values.STREAM_HEARTBEAT_MS,
-      buffer: values.STREAM_BUFFER,
-      consumers: values.STREAM_CONSUMERS,
-      maxPerUser: values.MAX_STREAMS_PER_USER,
-    },
-  };
-}
-
-function postgresUrl(values: Values): string | undefined {
-  if (values.POSTGRES_HOST === undefined) return undefined;
-  const part = encodeURIComponent;
-  const login = `${part(values.POSTGRES_USER)}:${part(values.POSTGRES_PASSWORD)}`;
-  return `postgres://${login}@${values.POSTGRES_HOST}:${values.POSTGRES_PORT}/${part(values.POSTGRES_DB)}`;
-}
-
-function scyllaOf(values: Values): ScyllaSettings {
-  const { SCYLLA_USERNAME: username, SCYLLA_PASSWORD: password } = values;
-  const hosts = values.SCYLLA_HOSTS ?? ['127.0.0.1'];
-  return {
-    hosts: hosts.map((host) => (/:\d+$/.test(host) ? host : `${host}:${values.CASSANDRA_PORT}`)),
-    keyspace: values.SCYLLA_KEYSPACE,
-    replicationFactor: values.SCYLLA_REPLICATION_FACTOR,
-    consistency: values.SCYLLA_CONSISTENCY,
-    datacenter: values.SCYLLA_DATACENTER,
-    login: username === undefined || password === undefined ? undefined : { username, password },
-    timeoutMs: values.SCYLLA_TIMEOUT_MS,
-    breakerFailures: values.SCYLLA_BREAKER_FAILURES,
-    breakerResetMs: values.SCYLLA_BREAKER_RESET_MS,
-    roles: scyllaRoles(values),
-  };
-}
-
-function natsOf(values: Values): NatsConfig | undefined {
-  if (values.NATS_URL === undefined) return undefined;
-  return {
-    servers: values.NATS_URL,
-    user: values.NATS_USER,
-    password: values.NATS_PASSWORD,
-    token: values.NATS_TOKEN,
-    jsDomain: values.NATS_JS_DOMAIN,
-  };
-}
-
-function keysOf(values: Values): TokenKeys | undefined {
-  if (values.JWT_JWKS_URL !== undefined) return { kind: 'jwks', url: values.JWT_JWKS_URL };
-  if (values.JWT_PUBLIC_KEY !== undefined) return { kind: 'publicKey', pem: values.JWT_PUBLIC_KEY };
-  return values.JWT_SECRET === undefined ? undefined : { kind: 'secret', secret: values.JWT_SECRET };
-}
-
-/** Nothing set: every origin while developing, none in production. */
-function corsOf(values: Values, production: boolean): readonly string[] | 'any' {
-  const origins = values.CORS_ORIGINS ?? (production ? [] : ['*']);
-  return origins.includes('*') ? 'any' : origins;
 }

@@ -280,6 +280,93 @@ describe('Scylla', () => {
   });
 });
 
+describe('Redis', () => {
+  test.each<[NodeJS.ProcessEnv, readonly string[]]>([
+    [{ REDIS_URL: 'rediss://:pw@cache:6380/2' }, ['rediss://:pw@cache:6380/2']],
+    [{ REDIS_ADDR: 'cache:6379' }, ['redis://cache:6379']],
+    [{ REDIS_HOST: 'cache' }, ['redis://cache:6379']],
+    [{ REDIS_HOST: 'cache', REDIS_PORT: '7' }, ['redis://cache:7']],
+    [{ REDIS_URL: 'a:1,b:2', REDIS_CLUSTER: 'true' }, ['redis://a:1', 'redis://b:2']],
+  ])('%o', (env, urls) => {
+    expect(load(env).redis).toMatchObject({
+      urls,
+      timeoutMs: 50,
+      breaker: { failures: 5, resetMs: 5000 },
+    });
+  });
+
+  test('the inherited file names addresses, password and cluster', () => {
+    const file = jsonFile({ cache: { redis: { addrs: ['a:1', 'b:2'], password: 'pw', isCluster: true } } });
+    expect(load({}, file).redis).toMatchObject({
+      urls: ['redis://a:1', 'redis://b:2'],
+      password: 'pw',
+      cluster: true,
+    });
+  });
+
+  test('several addresses need a cluster, and a password is never shown', () => {
+    expect(problems({ REDIS_URL: 'a:1,b:2' })).toEqual({ REDIS_URL: '2 addresses' });
+    expect(problems({ REDIS_URL: 'http://:secret@x' })).toEqual({
+      REDIS_URL: 'a value of 16 characters (hidden)',
+    });
+  });
+});
+
+describe('limits of rate', () => {
+  const defaults = {
+    messagesPerUser: 60,
+    messagesPerUserAndRoom: 30,
+    savedTokens: 10,
+    createdRooms: 30,
+    openedStreams: 60,
+    failedAuthentications: 60,
+  };
+
+  test('are off while everything is embedded', () => {
+    expect(Object.values(load({}).rateLimits)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(load({ RATE_LIMIT_USER_PER_MINUTE: '5' }).rateLimits).toMatchObject({
+      messagesPerUser: 5,
+      messagesPerUserAndRoom: 0,
+    });
+  });
+
+  test('hold where there is a real database, and each can be switched off', () => {
+    expect(load(PRODUCTION).rateLimits).toEqual(defaults);
+    expect(load({ DATABASE_URL: PRODUCTION.DATABASE_URL }).rateLimits).toEqual(defaults);
+    expect(load({ ...PRODUCTION, RATE_LIMIT_ROOM_PER_MINUTE: '0' }).rateLimits).toEqual({
+      ...defaults,
+      messagesPerUserAndRoom: 0,
+    });
+  });
+
+  test('may be in the file, by key or by name', () => {
+    const file = jsonFile({ rateLimits: { messagesPerUser: 7 }, RATE_LIMIT_ROOMS_PER_MINUTE: 8 });
+    expect(load({}, file).rateLimits).toMatchObject({ messagesPerUser: 7, createdRooms: 8 });
+  });
+
+  test('proxies are addresses or ranges', () => {
+    expect(load({ TRUSTED_PROXIES: '10.0.0.0/8, ::1' }).trustedProxies).toEqual(['10.0.0.0/8', '::1']);
+    expect(problems({ TRUSTED_PROXIES: 'proxy.example.org' })).toHaveProperty('TRUSTED_PROXIES');
+  });
+});
+
+describe('observation', () => {
+  test('metrics are on the main port and no traces are made unless told otherwise', () => {
+    expect(load({})).toMatchObject({
+      metrics: { enabled: true, port: undefined },
+      tracing: { endpoint: undefined, serviceName: 'connect-chat', sampleRatio: 1 },
+    });
+  });
+
+  test.each(['0', '1', '0.25', '.5', '1.0'])('%s is a share', (text) => {
+    expect(load({ OTEL_TRACES_SAMPLER_ARG: text }).tracing.sampleRatio).toBe(Number(text));
+  });
+
+  test.each(['1.5', '-1', 'all'])('%s is none', (text) => {
+    expect(problems({ OTEL_TRACES_SAMPLER_ARG: text })).toHaveProperty('OTEL_TRACES_SAMPLER_ARG');
+  });
+});
+
 describe('warnings', () => {
   test.each([
     ['JWT_SECRT', 'JWT_SECRET'],
@@ -291,12 +378,17 @@ describe('warnings', () => {
     expect(loadConfig({ [wrong]: 'x' }).warnings).toEqual([`${wrong} is unknown; did you mean ${right}?`]);
   });
 
-  test('settings of absent parts have no effect, and foreign variables are nobody’s business', () => {
-    expect(
-      loadConfig({ REDIS_URL: 'redis://x', RATE_LIMIT_USER_PER_MINUTE: '5', PATH: '/bin' }).warnings,
-    ).toEqual([
-      'REDIS_URL has no effect: this version does not use what it names',
-      'RATE_LIMIT_USER_PER_MINUTE has no effect: this version does not use what it names',
+  test('foreign variables are nobody’s business, and other names are as good as the first', () => {
+    const env = { REDIS_ADDR: 'cache:6379', RATE_LIMIT_USER_PER_MINUTE: '5', PATH: '/bin' };
+    expect(loadConfig(env).warnings).toEqual([]);
+  });
+
+  test('a part of a Redis that nobody named has no effect', () => {
+    expect(loadConfig({ REDIS_PORT: '6380' }).warnings).toEqual([
+      'REDIS_PORT ignored: neither REDIS_URL nor REDIS_HOST is set',
+    ]);
+    expect(loadConfig({ REDIS_URL: 'redis://a', REDIS_HOST: 'b' }).warnings).toEqual([
+      'REDIS_HOST ignored: REDIS_URL is set',
     ]);
   });
 });

@@ -67,6 +67,13 @@ export function scyllaConflicts(values: Values): Problem[] {
   return problems;
 }
 
+/** Several addresses are those of a cluster. */
+export function redisConflicts(values: Values): Problem[] {
+  const count = values.REDIS_URL?.length ?? 0;
+  if (count < 2 || values.REDIS_CLUSTER) return [];
+  return [{ name: 'REDIS_URL', found: `${count} addresses`, allowed: 'one, unless REDIS_CLUSTER=true' }];
+}
+
 /** Settings that contradict each other, and what production lacks. `wrong` settings are not missing as well. */
 export function conflicts(values: Values, wrong: readonly Problem[]): Problem[] {
   const problems: Problem[] = [];

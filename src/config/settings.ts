@@ -1,5 +1,21 @@
 import { z } from 'zod';
-import { parsePublicKey } from '../auth/public-key.ts';
+import {
+  address,
+  addressRange,
+  cookieName,
+  flag,
+  hex,
+  integer,
+  isOrigin,
+  isPublicKey,
+  list,
+  modeText,
+  ratio,
+  redisAddress,
+  url,
+} from './texts.ts';
+
+export type { Address } from './texts.ts';
 
 /** One setting: where its text comes from, what is allowed, and how it is shown when it is wrong. */
 export interface Setting<T = unknown> {
@@ -29,6 +45,7 @@ export const SETTINGS = {
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
     'trace, debug, info, warn, error, fatal or silent',
+    { fileKey: 'log.level' },
   ),
   NO_LOGS: setting(flag().prefault('false'), 'true or false'),
 
@@ -93,11 +110,33 @@ export const SETTINGS = {
   NATS_TOKEN: setting(z.string().optional(), 'a token', { fileKey: 'nats.token', secret: true }),
   NATS_JS_DOMAIN: setting(z.string().optional(), 'a JetStream domain', { fileKey: 'nats.jsDomain' }),
 
+  REDIS_URL: setting(
+    list(redisAddress()).optional(),
+    'redis://:password@host:port, rediss:// for TLS, or host:port; several separated by commas with REDIS_CLUSTER',
+    { aliases: ['REDIS_ADDR'], fileKey: 'cache.redis.addrs', secret: true },
+  ),
+  REDIS_HOST: setting(z.string().optional(), 'a host name'),
+  REDIS_PORT: setting(integer(1, 65_535).prefault('6379'), 'a port, 1 to 65535'),
+  REDIS_PASSWORD: setting(z.string().optional(), 'a password', {
+    fileKey: 'cache.redis.password',
+    secret: true,
+  }),
+  REDIS_CLUSTER: setting(flag().prefault('false'), 'true or false', { fileKey: 'cache.redis.isCluster' }),
+  REDIS_TIMEOUT_MS: setting(integer(1, 10_000).prefault('50'), '1 to 10000 milliseconds'),
+  REDIS_BREAKER_FAILURES: setting(integer(1, 1000).prefault('5'), '1 to 1000 failures in a row'),
+  REDIS_BREAKER_RESET_MS: setting(integer(100, 300_000).prefault('5000'), '100 to 300000 milliseconds'),
+
   NOTIFICATIONS_URL: setting(url('http:', 'https:').optional(), 'http(s)://host:port', {
     aliases: ['grpc.clientAddresses.notifications'],
     fileKey: 'grpc.clientAddresses.notifications',
   }),
   NOTIFICATIONS_TOKEN: setting(z.string().optional(), 'a bearer token', { secret: true }),
+
+  NOTIFICATIONS_BREAKER_FAILURES: setting(integer(1, 1000).prefault('5'), '1 to 1000 failures in a row'),
+  NOTIFICATIONS_BREAKER_RESET_MS: setting(
+    integer(100, 300_000).prefault('30000'),
+    '100 to 300000 milliseconds',
+  ),
 
   JWT_JWKS_URL: setting(url('http:', 'https:').optional(), 'http(s) address of a key set'),
   JWT_PUBLIC_KEY: setting(
@@ -130,6 +169,15 @@ export const SETTINGS = {
   }),
   STORE_PLAINTEXT: setting(flag().prefault('false'), 'true or false'),
 
+  METRICS_ENABLED: setting(flag().prefault('true'), 'true or false'),
+  METRICS_PORT: setting(integer(0, 65_535).optional(), 'a port, 0 to 65535; 0 picks a free one'),
+  OTEL_EXPORTER_OTLP_ENDPOINT: setting(
+    url('http:', 'https:').optional(),
+    'http(s)://host:port of an OTLP/HTTP receiver',
+  ),
+  OTEL_SERVICE_NAME: setting(z.string().prefault('connect-chat'), 'a name'),
+  OTEL_TRACES_SAMPLER_ARG: setting(ratio().prefault('1'), 'the share of traces that are kept, 0 to 1'),
+
   CORS_ORIGINS: setting(
     list(z.string().refine(isOrigin)).optional(),
     'origins separated by commas, for example https://app.example.org; * for any, not with MODE=PROD',
@@ -138,6 +186,17 @@ export const SETTINGS = {
   MAX_CONTENT_CHARS: setting(integer(1, 1_000_000).prefault('8192'), '1 to 1000000 characters'),
   MAX_PARTICIPANTS_PER_CALL: setting(integer(1, 10_000).prefault('1000'), '1 to 10000'),
   MAX_GROUP_MEMBERS: setting(integer(2, 1_000_000).prefault('100000'), '2 to 1000000'),
+
+  RATE_LIMIT_USER_PER_MINUTE: limit('rateLimits.messagesPerUser'),
+  RATE_LIMIT_ROOM_PER_MINUTE: limit('rateLimits.messagesPerUserAndRoom'),
+  RATE_LIMIT_TOKENS_PER_MINUTE: limit('rateLimits.savedTokens'),
+  RATE_LIMIT_ROOMS_PER_MINUTE: limit('rateLimits.createdRooms'),
+  RATE_LIMIT_STREAMS_PER_MINUTE: limit('rateLimits.openedStreams'),
+  RATE_LIMIT_AUTH_FAILURES_PER_MINUTE: limit('rateLimits.failedAuthentications'),
+  TRUSTED_PROXIES: setting(
+    list(addressRange()).optional(),
+    'addresses or CIDR ranges of proxies whose X-Forwarded-For is believed, separated by commas',
+  ),
 
   STREAM_HEARTBEAT_MS: setting(integer(100, 300_000).prefault('15000'), '100 to 300000 milliseconds'),
   STREAM_BUFFER: setting(integer(1, 100_000).prefault('1000'), '1 to 100000 events'),
@@ -148,12 +207,6 @@ export const SETTINGS = {
 /** Every setting's value. */
 export type Values = { readonly [K in keyof typeof SETTINGS]: z.output<(typeof SETTINGS)[K]['schema']> };
 
-/** Where to listen. */
-export interface Address {
-  readonly host: string;
-  readonly port: number;
-}
-
 function setting<S extends z.ZodType<unknown, string | undefined>>(
   schema: S,
   allowed: string,
@@ -163,75 +216,7 @@ function setting<S extends z.ZodType<unknown, string | undefined>>(
   return { aliases, fileKey, secret, allowed, schema };
 }
 
-/** Go's boolean texts. */
-function flag() {
-  return z
-    .enum(['1', 't', 'T', 'TRUE', 'true', 'True', '0', 'f', 'F', 'FALSE', 'false', 'False'])
-    .transform((text) => /^[1tT]/.test(text));
-}
-
-function integer(min: number, max: number) {
-  return z
-    .string()
-    .regex(/^\d{1,15}$/)
-    .transform(Number)
-    .refine((value) => value >= min && value <= max);
-}
-
-function hex(digits: number) {
-  return z.string().regex(new RegExp(`^[0-9a-fA-F]{${digits}}$`));
-}
-
-function url(...protocols: readonly string[]) {
-  return z.string().refine((text) => URL.canParse(text) && protocols.includes(new URL(text).protocol));
-}
-
-function list<S extends z.ZodType<string, string>>(item: S) {
-  return z
-    .string()
-    .transform((text) =>
-      text
-        .split(',')
-        .map((part) => part.trim())
-        .filter((part) => part !== ''),
-    )
-    .pipe(z.array(item).min(1));
-}
-
-/** `prod` in another spelling would start a development service in production: refused. */
-function modeText() {
-  return z
-    .string()
-    .refine((text) => text === 'PROD' || !/^prod(uction)?$/i.test(text))
-    .prefault('');
-}
-
-function cookieName() {
-  return z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/);
-}
-
-/** `host:port`, `[v6]:port`, or `:port` for every interface. */
-function address() {
-  return z.string().transform((text, context): Address => {
-    const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]*)):(\d{1,5})$/.exec(text);
-    const port = Number(match?.[3]);
-    if (match === null || port > 65_535) {
-      context.addIssue({ code: 'custom' });
-      return z.NEVER;
-    }
-    return { host: match[1] ?? (match[2] === '' ? '0.0.0.0' : (match[2] ?? '')), port };
-  });
-}
-
-function isOrigin(text: string): boolean {
-  return text === '*' || (URL.canParse(text) && new URL(text).origin === text);
-}
-
-function isPublicKey(pem: string): boolean {
-  try {
-    parsePublicKey(pem);
-    return true;
-  } catch {
-    return false;
-  }
+/** So many in a minute; what is not set is off while everything is embedded. */
+function limit(fileKey: string) {
+  return setting(integer(0, 1_000_000).optional(), '0 (no limit) to 1000000 a minute', { fileKey });
 }

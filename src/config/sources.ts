@@ -10,7 +10,7 @@ export interface Problem {
 
 /** Where the texts of the settings come from. An empty text counts as not set. */
 export interface Sources {
-  /** The text of a setting: environment by name and aliases, then the file; undefined when it is nowhere. */
+  /** The text of a setting: environment by name and aliases, then the file by its key and by name; undefined when it is nowhere. */
   text(name: string, setting: Setting): string | undefined;
   readonly problems: readonly Problem[];
 }
@@ -26,23 +26,24 @@ export function openSources(env: NodeJS.ProcessEnv, configFile: string | undefin
         const value = env[key];
         if (value !== undefined && value !== '') return value;
       }
-      return setting.fileKey === undefined ? undefined : fileText(file, setting.fileKey, problems);
+      const keys = setting.fileKey === undefined ? [name] : [setting.fileKey, name];
+      for (const key of keys) {
+        const value = fileText(file, key, problems);
+        if (value !== undefined) return value;
+      }
+      return undefined;
     },
   };
 }
 
-const WATCHED = /^(CHAT|JWT|STREAM|SCYLLA|POSTGRES|REDIS|NATS)_/;
-/** Known to the inherited service, without effect here: set, they are told apart from a typing mistake. */
-const UNUSED = /^(REDIS_(URL|ADDR|HOST|PORT)|RATE_LIMIT_(USER|ROOM|TOKENS)_PER_MINUTE)$/;
-
-/** Warnings about variables that have no effect: unknown ones with the nearest known name, and those of absent parts. */
+const WATCHED = /^(CHAT|JWT|STREAM|SCYLLA|POSTGRES|REDIS|NATS|RATE_LIMIT|METRICS|NOTIFICATIONS)_/;
+/** Warnings about variables that have no effect: unknown ones with the nearest known name,  */
 export function variableWarnings(env: NodeJS.ProcessEnv): string[] {
-  const known = Object.keys(SETTINGS);
+  const known = Object.entries(SETTINGS).flatMap(([name, { aliases }]) => [name, ...aliases]);
   const warnings: string[] = [];
   for (const [name, value] of Object.entries(env)) {
     if (value === undefined || value === '' || known.includes(name)) continue;
-    if (UNUSED.test(name)) warnings.push(`${name} has no effect: this version does not use what it names`);
-    else if (WATCHED.test(name)) warnings.push(`${name} is unknown; did you mean ${nearest(name, known)}?`);
+    if (WATCHED.test(name)) warnings.push(`${name} is unknown; did you mean ${nearest(name, known)}?`);
   }
   return warnings;
 }
