@@ -27,7 +27,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   config: ['auth/public-key', 'crypto', 'zod'],
   logger: ['type:config', 'pino', 'pino-pretty'],
   lifecycle: [],
-  metrics: [],
+  breaker: ['cockatiel'],
+  metrics: ['prom-client'],
+  redis: ['type:config', 'ioredis'],
   server: ['metrics'],
   rpc: [
     ...['chat', 'streams', 'auth', 'metrics', 'gen', 'type:repository', 'type:notifications/notifications'],
@@ -46,7 +48,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   repository: [
     ...['gen', 'chat/types', 'chat/errors', 'chat/events', 'events/outbox', 'events/subjects', 'metrics'],
     ...['type:auth/caller', 'type:notifications/notifications', 'type:streams/ports'],
-    ...['@bufbuild/protobuf', 'pg', '@electric-sql/pglite', 'cassandra-driver', 'cockatiel', 'uuid', 'zod'],
+    ...['@bufbuild/protobuf', 'pg', '@electric-sql/pglite', 'cassandra-driver', 'uuid', 'zod'],
   ],
   events: ['gen', 'metrics', '@bufbuild/protobuf', '@nats-io/jetstream', '@nats-io/transport-node'],
   streams: [
@@ -60,7 +62,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What everybody but crypto may use. */
-const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle'];
+const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle', 'breaker'];
 
 /** Packages that a single place knows. */
 const drivers: readonly (readonly [string, RegExp])[] = [
@@ -68,6 +70,9 @@ const drivers: readonly (readonly [string, RegExp])[] = [
   ['@electric-sql/pglite', /^src\/repository\/postgres\//],
   ['cassandra-driver', /^src\/repository\/scylla\//],
   ['@nats-io/', /^src\/events\/jetstream-/],
+  ['ioredis', /^src\/redis\//],
+  ['cockatiel', /^src\/breaker\.ts$/],
+  ['prom-client', /^src\/metrics\//],
   ['cli-progress', /^src\/cli\//],
   ['jose', /^src\/(auth|cli)\//],
 ];

@@ -66,6 +66,6 @@ const PROMPT: ScyllaSession = {
   write: async () => undefined,
   define: async () => undefined,
   ping: async () => undefined,
-  isAvailable: () => true,
+  breakerState: () => 'closed',
   close: async () => undefined,
 };

@@ -47,7 +47,7 @@ export function createFaultySession(session: ScyllaSession): FaultySession {
       here();
       await session.ping();
     },
-    isAvailable: () => session.isAvailable(),
+    breakerState: () => session.breakerState(),
     close: () => session.close(),
   };
   return faulty;

@@ -1,19 +1,13 @@
 import { errors, types } from 'cassandra-driver';
-import {
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-  isBrokenCircuitError,
-} from 'cockatiel';
+import { type BreakerState, createBreaker, isBreakerOpen } from '../../breaker.ts';
 import { ChatError } from '../../chat/errors.ts';
 import type { Logger } from '../../logger.ts';
 
 /** Stands between callers and the driver: see the invariants of session.ts. */
 export interface ScyllaGuard {
   run<T>(request: () => Promise<T>): Promise<T>;
-  /** False while requests are refused at once. */
-  isClosed(): boolean;
+  /** Requests are refused at once unless it is closed. */
+  state(): BreakerState;
 }
 
 const ATTEMPTS = 2;
@@ -23,25 +17,21 @@ export function createScyllaGuard(
   options: { readonly breakerFailures: number; readonly breakerResetMs: number },
   logger: Logger,
 ): ScyllaGuard {
-  const breaker = circuitBreaker(handleWhen(isOutage), {
-    halfOpenAfter: options.breakerResetMs,
-    breaker: new ConsecutiveBreaker(options.breakerFailures),
+  const breaker = createBreaker({
+    failures: options.breakerFailures,
+    resetMs: options.breakerResetMs,
+    isFailure: isOutage,
+    onOpen: (error) => logger.error({ err: error }, 'Scylla does not answer: requests are refused'),
+    onClose: () => logger.info('Scylla answers again'),
   });
-  breaker.onBreak((reason) =>
-    logger.error(
-      { err: 'error' in reason ? reason.error : undefined },
-      'Scylla does not answer: requests are refused',
-    ),
-  );
-  breaker.onReset(() => logger.info('Scylla answers again'));
   return {
-    isClosed: () => breaker.state === CircuitState.Closed,
+    state: () => breaker.state(),
     async run(request) {
       for (let attempt = 1; ; attempt += 1) {
         try {
-          return await breaker.execute(request);
+          return await breaker.run(request);
         } catch (error) {
-          const again = attempt < ATTEMPTS && isOutage(error) && breaker.state === CircuitState.Closed;
+          const again = attempt < ATTEMPTS && isOutage(error) && breaker.state() === 'closed';
           if (!again) throw asChatError(error);
         }
       }
@@ -61,7 +51,7 @@ export function isStoreUnavailable(error: unknown): boolean {
 
 function asChatError(error: unknown): ChatError {
   if (error instanceof ChatError) return error;
-  if (isOutage(error) || isBrokenCircuitError(error)) return storeUnavailable(error);
+  if (isOutage(error) || isBreakerOpen(error)) return storeUnavailable(error);
   return new ChatError('internal_server_error', { cause: error });
 }
 

@@ -1,4 +1,5 @@
 import { auth, Client, policies, types } from 'cassandra-driver';
+import type { BreakerState } from '../../breaker.ts';
 import type { Logger } from '../../logger.ts';
 import { createScyllaGuard, type ScyllaGuard, storeUnavailable } from './guard.ts';
 import { writeMutations } from './write-mutations.ts';
@@ -50,7 +51,7 @@ export interface ScyllaSession {
   /** Rejects when the store does not answer. */
   ping(): Promise<void>;
   /** False while requests are refused at once. */
-  isAvailable(): boolean;
+  breakerState(): BreakerState;
   close(): Promise<void>;
 }
 
@@ -106,7 +107,7 @@ export function connectScyllaLater(config: ScyllaConfig, logger: Logger): Scylla
     write: async (mutations) => await (await session()).write(mutations),
     define: async (statement) => await (await session()).define(statement),
     ping: async () => await (await session()).ping(),
-    isAvailable: () => connected?.isAvailable() ?? false,
+    breakerState: () => connected?.breakerState() ?? 'open',
     async close() {
       closed = true;
       await connected?.close();
@@ -167,7 +168,7 @@ function asSession(client: Client, guard: ScyllaGuard, config: ScyllaConfig): Sc
         async () => await client.execute('SELECT key FROM system.local', [], { ...common, consistency: 1 }),
       );
     },
-    isAvailable: () => guard.isClosed(),
+    breakerState: () => guard.state(),
     async close() {
       await client.shutdown();
     },

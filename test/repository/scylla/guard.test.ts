@@ -62,18 +62,18 @@ describe('the guard before Scylla', () => {
   test('asks nobody after five failures in a row, until a probe succeeds', async () => {
     const { guard, ask, asked, logs } = setUp({ breakerResetMs: 100 });
     const always = Array.from({ length: 10 }, () => UNAVAILABLE);
-    while (guard.isClosed()) await ask(...always).catch(() => undefined);
+    while (guard.state() === 'closed') await ask(...always).catch(() => undefined);
     expect(asked()).toBe(5);
     await expect(ask()).rejects.toMatchObject({ reason: 'store_unavailable' });
     expect(asked()).toBe(5);
     await expect.poll(() => ask().catch(() => 'refused')).toBe('answer');
-    expect(guard.isClosed()).toBe(true);
+    expect(guard.state()).toBe('closed');
     expect(logs).toEqual(['Scylla does not answer: requests are refused', 'Scylla answers again']);
   });
 
   test('is not opened by statements that are wrong', async () => {
     const { guard, ask } = setUp();
     for (let i = 0; i < 20; i += 1) await ask(INVALID).catch(() => undefined);
-    expect(guard.isClosed()).toBe(true);
+    expect(guard.state()).toBe('closed');
   });
 });
