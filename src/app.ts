@@ -1,5 +1,6 @@
-import { createActiveUsers } from './auth/active-users.ts';
-import { createTokenVerifier } from './auth/token-verifier.ts';
+import { createBroker, createDirectory, createNotificationsClient } from './app/adapters.ts';
+import { createFront, type Front } from './app/front.ts';
+import { countSent, dispatcherHooks, measureState, streamsHooks } from './app/measure.ts';
 import { type Chat, createChat } from './chat/chat.ts';
 import { createPushRenderer } from './chat/push.ts';
 import { seedDemoData } from './cli/demo-data.ts';
@@ -8,37 +9,27 @@ import type { Config } from './config.ts';
 import { createRoomKeys, type RoomKeys } from './crypto/room-keys.ts';
 import type { Broker } from './events/broker.ts';
 import { createDispatcher, type Dispatcher } from './events/dispatcher.ts';
-import { createJetStreamBroker } from './events/jetstream-broker.ts';
-import { createMemoryBroker } from './events/memory-broker.ts';
 import { type Service, startAll, stopAll } from './lifecycle.ts';
 import type { Logger } from './logger.ts';
-import { createConnectNotificationsClient } from './notifications/connect-notifications-client.ts';
-import { createLogNotificationsClient } from './notifications/log-notifications-client.ts';
+import { createMetrics } from './metrics/metrics.ts';
 import { createNotificationWorker } from './notifications/notification-worker.ts';
 import type { NotificationsClient } from './notifications/notifications.ts';
+import { measured } from './repository/measured.ts';
 import type { Db } from './repository/postgres/db.ts';
 import { openDatabase } from './repository/postgres/open-database.ts';
 import type { RoomsRepository } from './repository/rooms-repository.ts';
 import { openStores, type ScyllaStore, type Stores } from './repository/stores.ts';
 import type { UsersRepository } from './repository/users-repository.ts';
-import { createRpcHandlers } from './rpc/adapter.ts';
-import { createRoutes } from './rpc/routes.ts';
-import { createCors } from './server/cors.ts';
-import type { HttpHandler } from './server/exchange.ts';
-import { healthHandler, readinessHandler } from './server/health.ts';
-import {
-  createHttpServer,
-  type HttpServer,
-  type ListenAddress,
-  type ServerLimits,
-} from './server/http-server.ts';
-import type { StreamDirectory } from './streams/ports.ts';
+import type { ListenAddress, ServerLimits } from './server/http-server.ts';
+import { createReadiness } from './server/readiness.ts';
 import { createStreams, type Streams } from './streams/streams.ts';
 
 /** The whole service. `stop` takes ten seconds at most. */
 export interface App extends Service {
   /** Where it listens; throws before it does. */
   address(): ListenAddress;
+  /** Where its metrics are: the same, unless they have a port of their own. */
+  metricsAddress(): ListenAddress;
   /** What it is made of, for the command line and tests; throws before it was started. */
   parts(): AppParts;
 }
@@ -72,12 +63,7 @@ export interface AppOverrides {
 const NATS_DOWN = 'NATS connection is down';
 /** All of a stop. */
 const STOP_MS = 10_000;
-/** Of it, for running requests: the rest is for what they left in the outbox. */
-const REQUESTS_STOP_MS = 5_000;
-const NOTIFICATION_TIMEOUT_MS = 5_000;
 const BUFFER_BYTES = 1_048_576;
-const IDLE_HEARTBEATS = 3;
-const MIN_IDLE_MS = 90_000;
 
 /**
  * Builds the service: the one place that knows every part. Nothing runs, and nothing is opened, before `start`, which
@@ -91,10 +77,8 @@ class ChatApp implements App {
   readonly #config: Config;
   readonly #logger: Logger;
   readonly #overrides: AppOverrides;
-  readonly #draining = new AbortController();
-  readonly #streamsEnd = new AbortController();
   #parts: AppParts | undefined;
-  #server: HttpServer | undefined;
+  #front: Front | undefined;
   #services: readonly Service[] = [];
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -106,8 +90,13 @@ class ChatApp implements App {
   }
 
   address(): ListenAddress {
-    if (this.#server === undefined) throw new Error('the service was not started');
-    return this.#server.address();
+    if (this.#front === undefined) throw new Error('the service was not started');
+    return this.#front.address();
+  }
+
+  metricsAddress(): ListenAddress {
+    if (this.#front === undefined) throw new Error('the service was not started');
+    return this.#front.metricsAddress();
   }
 
   parts(): AppParts {
@@ -169,15 +158,19 @@ class ChatApp implements App {
   ): { readonly parts: AppParts; readonly services: readonly Service[] } {
     const config = this.#config;
     const logger = this.#logger;
-    const { rooms, users, tokens, positions, outbox, scylla } = stores;
+    const { users, tokens, positions, outbox, scylla } = stores;
+    const metrics = createMetrics();
+    const database = scylla?.leads === true ? 'scylladb' : 'postgres';
+    const rooms = measured(stores.rooms, metrics.queryDuration, database);
     const keys = createRoomKeys(secrets.masterKey);
     const broker = this.#overrides.broker ?? createBroker(config, logger);
-    const dispatcher = createDispatcher({ outbox, broker, logger });
+    const dispatcher = createDispatcher({ outbox, broker, logger, hooks: dispatcherHooks(metrics) });
     const worker = createNotificationWorker({
       queue: stores.notifications,
       client: this.#overrides.notifications ?? createNotificationsClient(config, logger),
       renderPush: createPushRenderer({ rooms, keys }),
       logger,
+      settled: (kind, outcome) => metrics.notifications.inc({ kind, outcome }),
     });
     const streams = createStreams({
       broker,
@@ -191,18 +184,24 @@ class ChatApp implements App {
         maxStreamsPerUser: config.streams.maxPerUser,
         consumers: config.streams.consumers,
       },
+      hooks: streamsHooks(metrics),
     });
     const limits = { ...config.limits, storePlaintext: config.storePlaintext };
-    const chat = createChat({ rooms, users, tokens, keys, typing: streams, limits });
+    const sent = countSent(metrics, database);
+    const chat = createChat({ rooms, users, tokens, keys, typing: streams, limits, sent });
     const jwtSecret = secrets.tokenKeys.kind === 'secret' ? secrets.tokenKeys.secret : undefined;
     const parts: AppParts = { db, rooms, users, chat, keys, broker, dispatcher, streams, scylla, jwtSecret };
-    const server = this.#createServer(parts, stores, secrets);
-    this.#server = server;
+    const readiness = createReadiness([
+      ...stores.checks,
+      { dependency: 'nats', failure: NATS_DOWN, check: async () => (await broker.health()) && NATS_DOWN },
+    ]);
+    measureState(metrics, { db, outbox, dispatcher, streams, scylla, readiness });
+    this.#front = createFront({
+      ...{ config, logger, chat, streams, users, secrets, metrics, readiness },
+      serverLimits: this.#overrides.serverLimits,
+    });
     const follower = scylla === undefined ? [] : [scylla.follower];
-    return {
-      parts,
-      services: [broker, ...follower, dispatcher, worker, streams, this.#front(server, streams)],
-    };
+    return { parts, services: [broker, ...follower, dispatcher, worker, streams, this.#front] };
   }
 
   /** Without a service to tell, and without a log that shows them, notifications would be work for nobody. */
@@ -211,77 +210,4 @@ class ChatApp implements App {
       this.#config.notifications.url !== undefined || this.#overrides.notifications !== undefined;
     return isTold || this.#logger.isLevelEnabled('debug');
   }
-
-  #createServer({ broker, users, chat, streams }: AppParts, stores: Stores, secrets: Secrets): HttpServer {
-    const config = this.#config;
-    const logger = this.#logger;
-    const { issuer, audience, sessionCookie, clientIdCookie } = config.auth;
-    const rpcs = createRpcHandlers({
-      routes: createRoutes({ chat, streams }),
-      maxRequestBytes: config.limits.maxRequestBytes,
-      verifier: createTokenVerifier({ keys: secrets.tokenKeys, issuer, audience }, logger),
-      activeUsers: createActiveUsers(users),
-      cookies: { session: sessionCookie, clientId: clientIdCookie },
-      draining: this.#draining.signal,
-      streamsEnd: this.#streamsEnd.signal,
-      logger,
-    });
-    const checks = [
-      ...stores.checks,
-      {
-        failure: NATS_DOWN,
-        check: async () => ((await broker.health()) === undefined ? undefined : NATS_DOWN),
-      },
-    ];
-    return createHttpServer({
-      ...config.server,
-      cors: createCors(config.corsOrigins),
-      routes: new Map<string, HttpHandler>([
-        ...rpcs,
-        ['/health', healthHandler()],
-        ['/readyz', readinessHandler(checks, this.#draining.signal)],
-      ]),
-      logger,
-      limits: {
-        idleTimeoutMs: Math.max(MIN_IDLE_MS, IDLE_HEARTBEATS * config.streams.heartbeatMs),
-        ...this.#overrides.serverLimits,
-      },
-    });
-  }
-
-  /** The port. Stopping it: not ready, no new streams, open ones end with `unavailable`, running requests finish. */
-  #front(server: HttpServer, streams: Streams): Service {
-    return {
-      start: () => server.start(),
-      stop: async (deadline = AbortSignal.timeout(STOP_MS)) => {
-        this.#draining.abort();
-        await streams.stop(deadline);
-        // Whatever is still open after that: streams that were just opening, clients that don't read.
-        this.#streamsEnd.abort();
-        await server.stop(AbortSignal.any([deadline, AbortSignal.timeout(REQUESTS_STOP_MS)]));
-      },
-    };
-  }
-}
-
-function createBroker({ nats }: Config, logger: Logger): Broker {
-  return nats === undefined ? createMemoryBroker() : createJetStreamBroker({ ...nats, logger });
-}
-
-function createNotificationsClient({ notifications }: Config, logger: Logger): NotificationsClient {
-  const { url, token } = notifications;
-  if (url === undefined) return createLogNotificationsClient(logger);
-  const bearer = token === undefined ? {} : { token };
-  return createConnectNotificationsClient({ url, ...bearer, timeoutMs: NOTIFICATION_TIMEOUT_MS });
-}
-
-function createDirectory(rooms: RoomsRepository, users: UsersRepository): StreamDirectory {
-  return {
-    async memberships(userId) {
-      const memberships = await rooms.getMemberships(userId);
-      return new Map(memberships.map(({ roomId, joinEvent }) => [roomId, joinEvent]));
-    },
-    roomView: (userId, roomId) => rooms.getRoom(userId, roomId, 'full'),
-    activeUsers: (userIds) => users.activeUsers(userIds),
-  };
 }

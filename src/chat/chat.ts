@@ -32,14 +32,16 @@ export interface ChatDeps {
   readonly keys: RoomKeys;
   readonly typing: TypingNotifier;
   readonly limits: ChatLimits;
+  /** Hears of each message of a user that was stored, for metrics. */
+  readonly sent?: (roomType: string) => void;
 }
 
 /** The chat over its ports. Holds no state but the memory of who typed lately. */
-export function createChat({ rooms, users, tokens, keys, typing, limits }: ChatDeps): Chat {
+export function createChat({ rooms, users, tokens, keys, typing, limits, sent }: ChatDeps): Chat {
   return {
     rooms: createRooms({ rooms, keys, limits }),
     members: createMembers({ rooms, limits }),
-    messages: createMessages({ rooms, keys, limits }),
+    messages: createMessages({ rooms, keys, limits, sent }),
     receipts: createReceipts(rooms),
     sync: createSync(rooms),
     typing: createTyping({ rooms, notifier: typing }),

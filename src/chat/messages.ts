@@ -55,16 +55,18 @@ export interface MessagesDeps {
   readonly rooms: RoomsRepository;
   readonly keys: RoomKeys;
   readonly limits: ChatLimits;
+  readonly sent?: ((roomType: string) => void) | undefined;
 }
 
 /** The rules of messages over a repository. */
-export function createMessages({ rooms, keys, limits }: MessagesDeps): MessagesService {
+export function createMessages({ rooms, keys, limits, sent }: MessagesDeps): MessagesService {
   return {
     async sendMessage(caller, request) {
       const draft = readDraft(request, limits);
       const room = await lightRoom(rooms, caller.userId, draft.roomId);
       const forward = await checkDraft(caller, draft, room);
-      const { message } = await rooms.saveMessage(newMessage(caller, draft, room, forward));
+      const { message, stored } = await rooms.saveMessage(newMessage(caller, draft, room, forward));
+      if (stored) sent?.(room.type);
       return create(SendMessageResponseSchema, { success: true, message });
     },
 

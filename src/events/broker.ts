@@ -7,6 +7,8 @@ export interface BrokerMessage {
   readonly subject: string;
   /** See {@link OutboxEvent.roomEvent}. */
   readonly roomEvent: number;
+  /** When the event was committed, milliseconds since the epoch. */
+  readonly committedAt?: number;
   readonly data: Uint8Array;
 }
 
@@ -17,6 +19,8 @@ export interface StoredMessage {
   readonly subject: string;
   /** From the header; undefined for a message of another producer. */
   readonly roomEvent: number | undefined;
+  /** See {@link BrokerMessage.committedAt}; undefined when nobody said. */
+  readonly committedAt?: number | undefined;
   readonly data: Uint8Array;
 }
 

@@ -13,9 +13,12 @@ export interface WrappedEvent {
   readonly event: MessageEvent;
 }
 
-/** The broker message of an event. Throws when the event can't be encoded or is larger than a broker takes. */
-export function encodeEvent({ eventId, subject, roomEvent, userId, event }: OutboxEvent): BrokerMessage {
-  return { id: eventId, subject, roomEvent, data: encodeWrapper({ userId, event }) };
+/** The broker message of an event that was committed at that time. Throws when the event can't be encoded or is larger than a broker takes. */
+export function encodeEvent(
+  { eventId, subject, roomEvent, userId, event }: OutboxEvent,
+  committedAt: number,
+): BrokerMessage {
+  return { id: eventId, subject, roomEvent, committedAt, data: encodeWrapper({ userId, event }) };
 }
 
 /**

@@ -33,11 +33,24 @@ export interface DispatcherStats {
   readonly dropped: number;
 }
 
+/** Hears what becomes of events, for metrics. */
+export interface DispatcherHooks {
+  /** A batch went to the broker. `types` are those of the acknowledged events; `failed`: not all of them were. */
+  published?(batch: {
+    readonly types: readonly string[];
+    readonly failed: boolean;
+    readonly ms: number;
+  }): void;
+  /** An event could not be read or encoded. */
+  dropped?(): void;
+}
+
 /** What a dispatcher needs. Times in milliseconds. */
 export interface DispatcherDeps {
   readonly outbox: Outbox;
   readonly broker: Broker;
   readonly logger: Logger;
+  readonly hooks?: DispatcherHooks;
   /** Longest time without looking into the outbox. Default 1000. */
   readonly pollMs?: number;
   /** Pause between attempts to become active. Default 400. */
@@ -78,7 +91,7 @@ class OutboxDispatcher implements Dispatcher {
   #failing = false;
 
   constructor(deps: DispatcherDeps) {
-    this.#deps = { pollMs: 1_000, standbyMs: 400, batch: 256, oldAfterMs: 60_000, ...deps };
+    this.#deps = { pollMs: 1_000, standbyMs: 400, batch: 256, oldAfterMs: 60_000, hooks: {}, ...deps };
     this.#publisher = new OutboxPublisher(this.#deps);
   }
 

@@ -3,7 +3,7 @@ import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from
 import { type Msg, type MsgHdrs, nanos } from '@nats-io/transport-node';
 import type { StoredMessage } from './broker.ts';
 import { type NatsSession, within } from './jetstream-connection.ts';
-import { ROOM_EVENT_HEADER, STREAM_NAME } from './subjects.ts';
+import { COMMITTED_AT_HEADER, ROOM_EVENT_HEADER, STREAM_NAME } from './subjects.ts';
 
 /** A server drops a consumer that nobody uses for so long, should the request to delete it be lost. */
 const INACTIVE_MS = 30_000;
@@ -56,6 +56,7 @@ export function toDelivery(msg: Msg): Delivery | undefined {
     sequence: Number(sequence),
     subject: msg.subject,
     roomEvent: toRoomEvent(msg.headers),
+    committedAt: numberIn(msg.headers, COMMITTED_AT_HEADER),
     // Copied: the client's buffer holds a whole read of the socket and must not live as long as an event may.
     data: Uint8Array.from(msg.data),
   };
@@ -64,6 +65,10 @@ export function toDelivery(msg: Msg): Delivery | undefined {
 
 /** Number of the room event in a message's headers; undefined when there is none. */
 export function toRoomEvent(headers: MsgHdrs | undefined): number | undefined {
-  const text = headers?.get(ROOM_EVENT_HEADER) ?? '';
+  return numberIn(headers, ROOM_EVENT_HEADER);
+}
+
+function numberIn(headers: MsgHdrs | undefined, name: string): number | undefined {
+  const text = headers?.get(name) ?? '';
   return /^\d{1,15}$/.test(text) ? Number(text) : undefined;
 }

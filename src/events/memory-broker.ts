@@ -146,9 +146,9 @@ class MemoryBroker implements Broker {
     return { epoch: this.#epoch, first: oldest.done ? this.#last + 1 : oldest.value, last: this.#last };
   }
 
-  #store({ subject, roomEvent, data }: BrokerMessage, storedAt: number): void {
+  #store({ subject, roomEvent, committedAt, data }: BrokerMessage, storedAt: number): void {
     this.#last += 1;
-    const kept: Kept = { sequence: this.#last, subject, roomEvent, data, storedAt };
+    const kept: Kept = { sequence: this.#last, subject, roomEvent, committedAt, data, storedAt };
     const sameSubject = this.#subjects.get(subject) ?? [];
     this.#subjects.set(subject, sameSubject);
     const oldest = sameSubject[0];

@@ -1,6 +1,7 @@
 import type { Logger } from '../logger.ts';
 import type { Broker, BrokerMessage } from './broker.ts';
 import { encodeEvent } from './codec.ts';
+import type { DispatcherHooks } from './dispatcher.ts';
 import type { OutboxEntry, OutboxEvent } from './outbox.ts';
 import { roomSubject } from './subjects.ts';
 
@@ -12,15 +13,17 @@ export class OutboxPublisher {
   readonly #broker: Broker;
   readonly #logger: Logger;
   readonly #oldAfterMs: number;
+  readonly #hooks: DispatcherHooks;
   /** What was logged as dropped and is still in the outbox, because something before it is: once is enough. */
   #reported = new Set<string>();
   #published = 0;
   #dropped = 0;
 
-  constructor(deps: { readonly broker: Broker; readonly logger: Logger; readonly oldAfterMs: number }) {
+  constructor(deps: PublisherDeps) {
     this.#broker = deps.broker;
     this.#logger = deps.logger;
     this.#oldAfterMs = deps.oldAfterMs;
+    this.#hooks = deps.hooks;
   }
 
   get published(): number {
@@ -42,17 +45,29 @@ export class OutboxPublisher {
   ): Promise<number[]> {
     const isNew = await this.#newness(entries, inherited);
     const messages: BrokerMessage[] = [];
+    const types: string[] = [];
     // How many messages must be stored for an entry to be done.
     const needed = entries.map((entry) => {
       const events = this.#encodeEntry(entry, isNew);
-      messages.push(...events);
+      messages.push(...events.map(({ message }) => message));
+      types.push(...events.map(({ type }) => type));
       return events.length === 0 ? 0 : messages.length;
     });
-    const stored =
-      messages.length > 0 && mayPublish() ? await this.#broker.publish(messages, PUBLISH_TIMEOUT_MS) : 0;
+    const stored = messages.length > 0 && mayPublish() ? await this.#publish(messages, types) : 0;
     this.#published += stored;
     if (stored === messages.length) this.#reported = new Set();
     return entries.filter((_entry, index) => (needed[index] ?? 0) <= stored).map((entry) => entry.id);
+  }
+
+  async #publish(messages: readonly BrokerMessage[], types: readonly string[]): Promise<number> {
+    const startedAt = performance.now();
+    const stored = await this.#broker.publish(messages, PUBLISH_TIMEOUT_MS);
+    this.#hooks.published?.({
+      types: types.slice(0, stored),
+      failed: stored < messages.length,
+      ms: performance.now() - startedAt,
+    });
+    return stored;
   }
 
   /** Tells events that the broker holds already from others, asking it only about those that may be beyond its duplicate window. */
@@ -76,17 +91,17 @@ export class OutboxPublisher {
     return (event) => event.roomEvent > (newest.get(event.subject) ?? -1);
   }
 
-  #encodeEntry(entry: OutboxEntry, isNew: (event: OutboxEvent) => boolean): BrokerMessage[] {
+  #encodeEntry(entry: OutboxEntry, isNew: (event: OutboxEvent) => boolean): EncodedEvent[] {
     if (entry.events.length === 0) this.#drop({ entry: entry.id });
     return entry.events.filter(isNew).flatMap((event) => {
       try {
         const { event: content, userId } = event;
-        const message = encodeEvent(event);
+        const message = encodeEvent(event, entry.createdAt);
         this.#logger.debug(
           { roomId: content.roomId, event: content.event.case, userId },
           'publishing an event',
         );
-        return [message];
+        return [{ message, type: content.event.case ?? 'unknown' }];
       } catch (error) {
         // The error's text may quote the event.
         const reason = error instanceof Error ? error.name : typeof error;
@@ -101,6 +116,19 @@ export class OutboxPublisher {
     if (this.#reported.has(key)) return;
     this.#reported.add(key);
     this.#dropped += 1;
+    this.#hooks.dropped?.();
     this.#logger.error(what, 'an event can not be read or encoded and is dropped');
   }
+}
+
+interface PublisherDeps {
+  readonly broker: Broker;
+  readonly logger: Logger;
+  readonly oldAfterMs: number;
+  readonly hooks: DispatcherHooks;
+}
+
+interface EncodedEvent {
+  readonly message: BrokerMessage;
+  readonly type: string;
 }

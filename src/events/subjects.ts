@@ -9,6 +9,9 @@ export const MAX_EVENT_AGE_MS = 7 * 24 * 3_600_000;
 /** Broker header that carries {@link OutboxEvent.roomEvent} as decimal text. */
 export const ROOM_EVENT_HEADER = 'Chat-Room-Event';
 
+/** Broker header that carries when the event was committed, milliseconds since the epoch as decimal text. */
+export const COMMITTED_AT_HEADER = 'Chat-Committed-At';
+
 /** Subject of every event of a room except `room_join`. */
 export function roomSubject(roomId: string): string {
   return `CHAT_EVENTS.${roomId}`;

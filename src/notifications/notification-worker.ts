@@ -40,6 +40,8 @@ export interface NotificationWorkerOptions {
   readonly pollMs?: number;
   /** After this a claimed job is somebody else's again; must be well above the client's timeout; default 60000. */
   readonly leaseMs?: number;
+  /** Hears what became of each try, for metrics. */
+  readonly settled?: (kind: Notification['kind'], outcome: 'sent' | 'retried' | 'dropped') => void;
 }
 
 /** A worker that sends stored notifications until it is stopped. `stop` finishes what is in flight. */
@@ -66,6 +68,7 @@ class NotificationWorker implements Service {
       backOffMs: (attempt) => Math.min(1_000 * attempt ** 2, 30_000),
       pollMs: 1_000,
       leaseMs: 60_000,
+      settled: () => {},
       ...options,
     };
   }
@@ -126,17 +129,20 @@ class NotificationWorker implements Service {
   }
 
   async #work(job: NotificationJob): Promise<void> {
-    const { maxAttempts, logger } = this.#options;
+    const { maxAttempts, logger, settled } = this.#options;
     const { kind, roomId } = job.notification;
     try {
       await this.#send(job);
+      settled(kind, 'sent');
       this.#done.push(job.id);
     } catch (error) {
       const facts = { err: error, kind, roomId, attempt: job.attempt };
       if (job.attempt < maxAttempts) {
+        settled(kind, 'retried');
         logger.debug(facts, 'a notification failed and is tried again');
         this.#failed.push(job);
       } else {
+        settled(kind, 'dropped');
         logger.error(facts, 'a notification is dropped');
         this.#done.push(job.id);
       }

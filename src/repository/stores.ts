@@ -43,6 +43,8 @@ export interface Stores {
 
 /** A store and the text that tells of its failure (behaviour R6). */
 export interface StoreCheck {
+  /** One lower-case word, for metrics. */
+  readonly dependency: string;
   readonly failure: string;
   /** Rejects, or answers the text, when the store can't be used. */
   check(): Promise<string | undefined>;
@@ -85,7 +87,11 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const base = createPostgresRoomsRepository({ db, events, notifications: notifies ? jobs : undefined });
   const common = {
     checks: [
-      { failure: 'PostgreSQL health check failed', check: async () => void (await db.query('SELECT 1', [])) },
+      {
+        dependency: 'postgres',
+        failure: 'PostgreSQL health check failed',
+        check: async () => void (await db.query('SELECT 1', [])),
+      },
     ],
     users: createPostgresUsersRepository(db),
     tokens: createPostgresTokensRepository(db),
@@ -127,6 +133,7 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
 /** Only a Scylla that leads is needed: for one that follows PostgreSQL answers. */
 function scyllaCheck({ leads, session, follower }: ScyllaStore): StoreCheck {
   return {
+    dependency: 'scylladb',
     failure: 'ScyllaDB health check failed',
     async check() {
       if (leads) await session.ping();
@@ -134,7 +141,7 @@ function scyllaCheck({ leads, session, follower }: ScyllaStore): StoreCheck {
     },
     async detail() {
       const { changes, oldestAgeMs } = await follower.lag();
-      const state = session.isAvailable() ? 'answers' : 'does not answer';
+      const state = session.breakerState() === 'closed' ? 'answers' : 'does not answer';
       return `ScyllaDB ${state}, ${changes} changes behind, the oldest for ${(oldestAgeMs / 1000).toFixed(1)} s`;
     },
   };

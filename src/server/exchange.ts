@@ -9,8 +9,26 @@ export type HttpResponse = ServerResponse | Http2ServerResponse;
 export type HttpHandler = (request: HttpRequest, response: HttpResponse) => void;
 
 /** Answers a short text, or only its headers to HEAD. */
-export function answerText(request: HttpRequest, response: HttpResponse, status: number, text: string): void {
-  answer(request, response, status, 'text/plain; charset=utf-8', text);
+export function answerText(
+  request: HttpRequest,
+  response: HttpResponse,
+  status: number,
+  text: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  answer(request, response, status, type, text);
+}
+
+/** A handler that is only asked to read: everything but GET and HEAD is refused. */
+export function readOnly(handler: HttpHandler): HttpHandler {
+  return (request, response) => {
+    if (request.method === 'GET' || request.method === 'HEAD') {
+      handler(request, response);
+      return;
+    }
+    response.setHeader('allow', 'GET, HEAD');
+    answerText(request, response, 405, 'method not allowed');
+  };
 }
 
 /** Answers a JSON value, or only its headers to HEAD. */

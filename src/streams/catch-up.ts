@@ -17,6 +17,10 @@ export interface CatchUpDeps {
   readonly position: () => StreamPosition;
   readonly bufferEvents: number;
   readonly bufferBytes: number;
+  /** A stream that came back was given so many events. */
+  readonly replayed: (events: number) => void;
+  /** A stream was told to resynchronise. */
+  readonly resynced: (reason: ResyncReason) => void;
 }
 
 /** A place in no history: who comes back to it has to resynchronise. */
@@ -45,6 +49,7 @@ export class CatchUp {
   #buffer: StreamEvent[] = [];
   #bufferBytes = 0;
   #isBehind = false;
+  #handedOver = 0;
 
   constructor(session: Session, deps: CatchUpDeps) {
     this.#session = session;
@@ -69,8 +74,12 @@ export class CatchUp {
     this.#session.replayedUpTo(after);
     // Remembered at once: who takes over from this stream must find what it owed its client.
     this.#session.beginsAt('resync' in start ? NOWHERE : { epoch: loadedAt.epoch, sequence: after });
-    if ('resync' in start) this.#session.push(resyncAt(loadedAt, start.resync));
+    if ('resync' in start) {
+      this.#deps.resynced(start.resync);
+      this.#session.push(resyncAt(loadedAt, start.resync));
+    }
     await this.#replayAll(after);
+    if ('after' in start && !this.#isCancelled) this.#deps.replayed(this.#handedOver);
   }
 
   /** Whether the hub decides about the stream's rooms already. */
@@ -151,6 +160,7 @@ export class CatchUp {
   /** Sequence of the join by which the stream entered a room, if one did; what follows it was not handed over. */
   #handOver(events: readonly StreamEvent[]): number | undefined {
     for (const event of events) {
+      this.#handedOver += 1;
       const decides =
         event.sequence > this.#loadedAt && (this.#session.readsItself || event.sequence <= this.#enteredAt);
       if (this.#session.replayed(event, decides) === 'entered') return event.sequence;

@@ -11,6 +11,8 @@ const MAX_BATCH_BYTES = 256 * 1024;
 export interface StreamObserver {
   /** The consumer took a batch and asked for the next one: it is written. `position` is that of its last event that has one. */
   written(position: StreamPosition): void;
+  /** So many events were written. */
+  delivered(events: number): void;
   /** The consumer knows that the stream has ended: nothing more will be written. */
   settled(): void;
 }
@@ -139,6 +141,7 @@ export class ClientStream implements AsyncIterableIterator<readonly DeliveredEve
 
   #confirm(): void {
     if (this.#taken === 0) return;
+    this.#observer.delivered(this.#taken);
     this.#taken = 0;
     this.#takenBytes = 0;
     if (this.#takenPosition !== undefined) this.#observer.written(this.#takenPosition);

@@ -30,14 +30,17 @@ export interface FeedListener {
 export class Feed {
   readonly #listener: FeedListener;
   readonly #logger: Logger;
+  readonly #handedOver: (event: StreamEvent) => void;
   readonly #order = new RoomOrder();
   #position: StreamPosition | undefined;
   #early: StoredMessage[] = [];
   #stopped = false;
 
-  constructor(listener: FeedListener, logger: Logger) {
+  /** `handedOver` hears of each event after the listener was through with its batch. */
+  constructor(listener: FeedListener, logger: Logger, handedOver: (event: StreamEvent) => void = () => {}) {
     this.#listener = listener;
     this.#logger = logger;
+    this.#handedOver = handedOver;
   }
 
   /** Follows the broker from now on. Rejects when the broker can't be followed. */
@@ -73,14 +76,18 @@ export class Feed {
       return;
     }
     const { epoch } = this.#position;
+    const events: StreamEvent[] = [];
     for (const message of batch) {
       this.#position = { epoch, sequence: message.sequence };
-      this.#message(epoch, message);
+      const event = this.#message(epoch, message);
+      if (event !== undefined) events.push(event);
     }
     this.#listener.batchEnd();
+    for (const event of events) this.#handedOver(event);
   }
 
-  #message(epoch: string, message: StoredMessage): void {
+  /** The event, when it was handed on. */
+  #message(epoch: string, message: StoredMessage): StreamEvent | undefined {
     const event = readStored(epoch, message);
     if (event === undefined) {
       this.#logger.warn(
@@ -89,7 +96,7 @@ export class Feed {
       );
     }
     const succession = follow(this.#order, message, event);
-    if (succession === 'repeat') return;
+    if (succession === 'repeat') return undefined;
     const roomId = roomOf(message.subject);
     if (succession === 'gap' && roomId !== undefined) {
       this.#logger.error(
@@ -99,6 +106,7 @@ export class Feed {
       this.#listener.gap(roomId);
     }
     if (event !== undefined) this.#listener.event(event);
+    return event;
   }
 
   #reset(state: BrokerState): void {

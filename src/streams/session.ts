@@ -28,6 +28,8 @@ export interface SessionDeps extends CatchUpDeps {
   /** The heartbeat at a position; the same object for all streams that stand there. */
   readonly heartbeat: (position: StreamPosition) => StreamEvent;
   readonly written: (session: Session, position: StreamPosition) => void;
+  /** So many events were written to a stream. */
+  readonly delivered: (events: number) => void;
   /** The stream holds nothing any more. */
   readonly ended: (session: Session, error: ChatError | undefined) => void;
   /** The client knows that the stream ended, or is gone. Comes after `ended`. */
@@ -69,6 +71,7 @@ export class Session implements Subscriber {
     this.#deps = deps;
     this.out = new ClientStream({
       written: (position) => deps.written(this, position),
+      delivered: deps.delivered,
       settled: () => {
         signal.removeEventListener('abort', this.#onAbort);
         this.end();

@@ -32,6 +32,8 @@ interface StreamEventParts {
   readonly roomEvent?: number;
   /** The acting user. */
   readonly actor?: number;
+  /** When it was committed, milliseconds since the epoch; undefined when nobody said. */
+  readonly committedAt?: number | undefined;
   /** About how many bytes it takes on its way, for the limits of queues. */
   readonly size?: number;
 }
@@ -46,15 +48,24 @@ export class StreamEvent implements DeliveredEvent {
   readonly position: StreamPosition | undefined;
   readonly roomEvent: number;
   readonly actor: number;
+  readonly committedAt: number | undefined;
   readonly size: number;
   #binary: Uint8Array | undefined;
   #json: Uint8Array | undefined;
 
-  constructor({ event, position, roomEvent = 0, actor = 0, size = SMALL_EVENT }: StreamEventParts) {
+  constructor({
+    event,
+    position,
+    roomEvent = 0,
+    actor = 0,
+    committedAt,
+    size = SMALL_EVENT,
+  }: StreamEventParts) {
     this.event = event;
     this.position = position;
     this.roomEvent = roomEvent;
     this.actor = actor;
+    this.committedAt = committedAt;
     this.size = size;
     event.cursor = position === undefined ? '' : encodeCursor(position);
   }
@@ -108,7 +119,7 @@ export class StreamEvent implements DeliveredEvent {
  */
 export function readStored(epoch: string, message: StoredMessage): StreamEvent | undefined {
   const wrapped = decodeWrapper(message.data);
-  const { roomEvent, sequence, subject, data } = message;
+  const { roomEvent, committedAt, sequence, subject, data } = message;
   if (wrapped === undefined || roomEvent === undefined || wrapped.event.roomId === '') return undefined;
   const { event, userId: actor } = wrapped;
   const expected =
@@ -116,7 +127,7 @@ export function readStored(epoch: string, message: StoredMessage): StreamEvent |
   if (subject !== expected) return undefined;
   // Base64 takes four bytes for three.
   const size = Math.ceil(data.length * 0.75) + SMALL_EVENT;
-  return new StreamEvent({ event, position: { epoch, sequence }, roomEvent, actor, size });
+  return new StreamEvent({ event, position: { epoch, sequence }, roomEvent, actor, committedAt, size });
 }
 
 /** The heartbeat: the stream is complete up to `position`. */

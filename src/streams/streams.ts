@@ -9,6 +9,7 @@ import { Enrichment } from './enrichment.ts';
 import { Feed } from './feed.ts';
 import { aborted, Gate, pause } from './gate.ts';
 import { historySource } from './history.ts';
+import type { StreamBuffers, StreamsHooks } from './hooks.ts';
 import { Hub } from './hub.ts';
 import { Openings } from './openings.ts';
 import type { StreamDirectory, StreamPosition, StreamPositions } from './ports.ts';
@@ -46,6 +47,8 @@ export interface Streams extends Service {
   open(request: StreamRequest, signal: AbortSignal): AsyncIterable<readonly DeliveredEvent[]>;
   /** Tells the other members' live streams, on all instances, that a user types or stopped. Never fails, never waits. */
   typing(roomId: string, userId: number, event: MessageEvent): void;
+  /** How full the queues are now. */
+  buffers(): StreamBuffers;
 }
 
 /** Limits and intervals. */
@@ -61,13 +64,6 @@ export interface StreamsSettings {
   readonly consumers: 'shared' | 'per-client';
   /** Newest events that are kept in memory for clients that come back after a moment. Default 4096. */
   readonly recentEvents?: number;
-}
-
-/** Hears what happens, for metrics. */
-export interface StreamsHooks {
-  opened?(platform: string): void;
-  /** `reason` is undefined when the client went. */
-  ended?(platform: string, reason: string | undefined): void;
 }
 
 /** What the streams stand on. The broker is started by its owner, before. */
@@ -117,7 +113,7 @@ class LiveStreams implements Streams {
     this.#deps = deps;
     this.#recent = new RecentEvents(settings.recentEvents);
     this.#hub = new Hub(this.#recent, () => this.#position().sequence);
-    this.#feed = new Feed(this.#hub, logger);
+    this.#feed = new Feed(this.#hub, logger, (event) => this.#handedOver(event));
     this.#registry = new StreamRegistry(settings.maxStreamsPerUser);
     this.#openings = new Openings(broker, this.#registry);
     this.#typing = new Typing(broker, this.#hub);
@@ -165,6 +161,21 @@ class LiveStreams implements Streams {
     this.#typing.send(userId, event);
   }
 
+  buffers(): StreamBuffers {
+    const { bufferEvents } = this.#deps.settings;
+    let events = 0;
+    let fullest = 0;
+    for (const { out } of this.#registry.sessions()) {
+      events += out.undelivered;
+      fullest = Math.max(fullest, out.undelivered);
+    }
+    return { events, fill: Math.min(1, fullest / bufferEvents) };
+  }
+
+  #handedOver({ committedAt }: StreamEvent): void {
+    if (committedAt !== undefined) this.#deps.hooks?.handedOver?.(Date.now() - committedAt);
+  }
+
   #admit(session: Session): void {
     try {
       this.#registry.add(session);
@@ -210,6 +221,9 @@ class LiveStreams implements Streams {
       position: () => this.#position(),
       heartbeat: (position) => this.#heartbeatAt(position),
       written: (session, position) => this.#written(session, position),
+      delivered: (events) => this.#deps.hooks?.written?.(events),
+      replayed: (events) => this.#deps.hooks?.replayed?.(events),
+      resynced: (reason) => this.#deps.hooks?.resync?.(reason),
       ended: (session, error) => this.#ended(session, error),
       settled: (session) => this.#settled(session),
     };

@@ -12,10 +12,15 @@ test('an event is published as a JSON object with the acting user and the binary
     event: { case: 'deleteMessage', value: 'm1' },
     eventId: 'e',
   });
-  const message = encodeEvent({ eventId: 'e', subject: 'CHAT_EVENTS.r', roomEvent: 7, userId: 42, event });
+  const message = encodeEvent(
+    { eventId: 'e', subject: 'CHAT_EVENTS.r', roomEvent: 7, userId: 42, event },
+    1234,
+  );
   // 12 01 'r' · 5a 02 'm1' · a2 06 01 'e'
   expect(Buffer.from(message.data).toString()).toBe('{"user_id":42,"payload":"EgFyWgJtMaIGAWU="}');
-  expect(message).toEqual(expect.objectContaining({ id: 'e', subject: 'CHAT_EVENTS.r', roomEvent: 7 }));
+  expect(message).toEqual(
+    expect.objectContaining({ id: 'e', subject: 'CHAT_EVENTS.r', roomEvent: 7, committedAt: 1234 }),
+  );
 });
 
 test('what another producer wrapped is read, whatever the order and number of its keys', () => {

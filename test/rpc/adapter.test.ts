@@ -32,6 +32,7 @@ import {
   SendMessageRequestSchema,
 } from '../../src/gen/services/chat/v1/types_pb.ts';
 import { UsersService } from '../../src/gen/services/users/v1/service_pb.ts';
+import { createMetrics } from '../../src/metrics/metrics.ts';
 import { createRpcHandlers } from '../../src/rpc/adapter.ts';
 import { callerOf, requestIdOf } from '../../src/rpc/context.ts';
 import { createCors } from '../../src/server/cors.ts';
@@ -115,6 +116,7 @@ beforeAll(async () => {
     draining: draining.signal,
     streamsEnd: streamsEnd.signal,
     logger,
+    metrics: createMetrics(),
   });
   server = createHttpServer({
     host: '127.0.0.1',

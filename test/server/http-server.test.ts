@@ -6,8 +6,9 @@ import pino from 'pino';
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCors } from '../../src/server/cors.ts';
 import type { HttpHandler } from '../../src/server/exchange.ts';
-import { healthHandler, type NamedCheck, readinessHandler } from '../../src/server/health.ts';
+import { healthHandler, readinessHandler } from '../../src/server/health.ts';
 import { createHttpServer, type HttpServer, type ServerLimits } from '../../src/server/http-server.ts';
+import { createReadiness, type NamedCheck } from '../../src/server/readiness.ts';
 
 const open: HttpServer[] = [];
 const sockets: net.Socket[] = [];
@@ -34,7 +35,13 @@ async function start(
   const arrived = Promise.withResolvers<void>();
   const routes = new Map<string, HttpHandler>([
     ['/health', healthHandler()],
-    ['/readyz', readinessHandler(options.checks ?? [], options.draining ?? new AbortController().signal)],
+    [
+      '/readyz',
+      readinessHandler(
+        createReadiness(options.checks ?? []),
+        options.draining ?? new AbortController().signal,
+      ),
+    ],
     [
       '/echo',
       (request, response) => {
@@ -324,6 +331,7 @@ describe('health', () => {
   test('/readyz tells the first failing dependency', async () => {
     const state: Record<string, string | undefined | Error> = { a: undefined, b: undefined };
     const check = (name: string): NamedCheck => ({
+      dependency: name,
       failure: `${name} failed`,
       async check() {
         const value = state[name];
@@ -353,21 +361,29 @@ describe('health', () => {
     const check = async (): Promise<undefined> => undefined;
     const { url } = await start({
       checks: [
-        { failure: 'a failed', check },
-        { failure: 'b failed', check, detail: async () => 'b: 3 behind' },
-        { failure: 'c failed', check, detail: () => Promise.reject(new Error('driver text')) },
+        { dependency: 'a', failure: 'a failed', check },
+        { dependency: 'b', failure: 'b failed', check, detail: async () => '3 behind' },
+        {
+          dependency: 'c',
+          failure: 'c failed',
+          check: async () => 'c failed',
+          detail: () => Promise.reject(new Error('driver text')),
+        },
       ],
     });
     const text = async (query: string): Promise<string> =>
-      await (await fetch(`${url}/readyz${query}`)).text();
-    expect(await text('')).toBe('Ok');
-    expect(await text('?verbose')).toBe('Ok\nb: 3 behind');
-    expect(await text('?x=1&verbose=1')).toBe('Ok\nb: 3 behind');
-    expect(await text('?verbosely')).toBe('Ok');
+      (await (await fetch(`${url}/readyz${query}`)).text()).replaceAll(/\d+\.\d ms/g, 'n ms');
+    const lines = 'c failed\na: ok, n ms\nb: ok, n ms\n3 behind\nc: c failed, n ms';
+    expect(await text('')).toBe('c failed');
+    expect(await text('?verbose')).toBe(lines);
+    expect(await text('?x=1&verbose=1')).toBe(lines);
+    expect(await text('?verbosely')).toBe('c failed');
   });
 
   test('a dependency that never answers has failed', async () => {
-    const { url } = await start({ checks: [{ failure: 'stuck', check: () => new Promise(() => {}) }] });
+    const { url } = await start({
+      checks: [{ dependency: 'a', failure: 'stuck', check: () => new Promise(() => {}) }],
+    });
     const answer = await fetch(`${url}/readyz`);
     expect([answer.status, await answer.text()]).toEqual([503, 'stuck']);
   });

@@ -145,7 +145,7 @@ export class ChatModel implements StreamDirectory, StreamPositions {
 
   /** Publishes one event again, as a dispatcher does that does not know that it was stored. */
   async repeat(event: ModelEvent): Promise<void> {
-    await this.broker.publish([{ ...encodeEvent(event), id: randomUUID() }], 5_000);
+    await this.broker.publish([{ ...encodeEvent(event, Date.now()), id: randomUUID() }], 5_000);
   }
 
   async memberships(userId: number): Promise<ReadonlyMap<string, number>> {

@@ -26,5 +26,14 @@ export interface Db extends Sql {
    * `lost` aborts when that connection ends.
    */
   tryLock(key: number): Promise<{ readonly lost: AbortSignal; release(): Promise<void> } | undefined>;
+  /** How its connections are used; undefined when it has only one. */
+  poolUse?(): PoolUse;
   close(): Promise<void>;
+}
+
+/** Connections of a pool, and callers that wait for one. */
+export interface PoolUse {
+  readonly used: number;
+  readonly idle: number;
+  readonly waiting: number;
 }

@@ -128,6 +128,12 @@ export function createPgDb(options: {
       return undefined;
     },
 
+    poolUse: () => ({
+      used: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+    }),
+
     async close() {
       await Promise.all([...locks].map(endClient));
       locks.clear();

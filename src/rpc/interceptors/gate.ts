@@ -6,6 +6,7 @@ import type { TokenVerifier } from '../../auth/token-verifier.ts';
 import { ChatError } from '../../chat/errors.ts';
 import { UsersService } from '../../gen/services/users/v1/service_pb.ts';
 import type { Logger } from '../../logger.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 import { type Call, callKey } from '../context.ts';
 import { type ErrorOrigin, refusal, toConnectError, translateFrameworkError } from './errors.ts';
 
@@ -17,6 +18,7 @@ export interface GateDeps {
   /** Aborts when no new stream may open any more. */
   readonly draining: AbortSignal;
   readonly logger: Logger;
+  readonly metrics: Pick<Metrics, 'rpcRequests' | 'rpcDuration'>;
 }
 
 /**
@@ -36,7 +38,7 @@ export function createGate(deps: GateDeps): (context: HandlerContext) => Promise
     context.values.set(callKey, call);
     const client = clientParamsOf(context.requestHeader, deps.cookies.clientId);
     const origin = originOf(context, client.clientId);
-    context.signal.addEventListener('abort', () => finish(context, call, origin, deps.logger), {
+    context.signal.addEventListener('abort', () => finish(context, call, origin, deps), {
       once: true,
     });
     if (deps.draining.aborted && context.method.methodKind === 'server_streaming') {
@@ -83,16 +85,27 @@ export function logged(error: ConnectError, call: Call | undefined, logger: Logg
   return error;
 }
 
-function finish(context: HandlerContext, call: Call, origin: ErrorOrigin, logger: Logger): void {
+function finish(
+  context: HandlerContext,
+  call: Call,
+  origin: ErrorOrigin,
+  { logger, metrics }: GateDeps,
+): void {
   const reason: unknown = context.signal.reason;
   if (reason instanceof ConnectError) {
     translateFrameworkError(reason, origin, call.succeeded ? 'response' : 'request');
   }
+  const method = origin.procedure;
+  const code = outcome(call, reason);
+  const ms = performance.now() - call.startedAt;
+  metrics.rpcRequests.inc({ method, code });
+  // How long a stream lives says nothing about the service.
+  if (context.method.methodKind === 'unary') metrics.rpcDuration.observe({ method, code }, ms / 1000);
   logger.info(
     {
-      method: origin.procedure,
-      code: outcome(call, reason),
-      durationMs: Math.round((performance.now() - call.startedAt) * 10) / 10,
+      method,
+      code,
+      durationMs: Math.round(ms * 10) / 10,
       userId: call.caller?.userId,
       clientId: origin.clientId,
       requestId: call.requestId,

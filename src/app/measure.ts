@@ -1,0 +1,126 @@
+import { setTimeout } from 'node:timers/promises';
+import packageJson from '../../package.json' with { type: 'json' };
+import type { BreakerState } from '../breaker.ts';
+import type { Dispatcher, DispatcherHooks } from '../events/dispatcher.ts';
+import type { Outbox } from '../events/outbox.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import type { Db } from '../repository/postgres/db.ts';
+import type { ScyllaStore } from '../repository/stores.ts';
+import type { Readiness } from '../server/readiness.ts';
+import type { StreamsHooks } from '../streams/hooks.ts';
+import type { Streams } from '../streams/streams.ts';
+
+/** Platforms that are told apart; anything else a client may claim is `unknown`. */
+const PLATFORMS: readonly string[] = ['web', 'android', 'ios'];
+/** A value that a dependency does not tell in this time is left out of a scrape. */
+const COLLECT_MS = 1_000;
+
+/** Counts stored messages of users. */
+export function countSent(metrics: Metrics, database: string): (roomType: string) => void {
+  return (roomType) => metrics.messagesSent.inc({ room_type: roomType, database });
+}
+
+/** What the dispatcher tells. */
+export function dispatcherHooks(metrics: Metrics): DispatcherHooks {
+  return {
+    published({ types, failed, ms }) {
+      metrics.publishDuration.observe(ms / 1000);
+      for (const type of types) metrics.eventsPublished.inc({ event_type: type });
+      if (failed) metrics.publishErrors.inc({ reason: 'not_acknowledged' });
+    },
+    dropped: () => metrics.publishErrors.inc({ reason: 'not_encodable' }),
+  };
+}
+
+/** What the streams tell. */
+export function streamsHooks(metrics: Metrics): StreamsHooks {
+  return {
+    opened: (platform) => metrics.activeConnections.inc({ client_type: clientType(platform) }),
+    ended(platform, reason) {
+      metrics.activeConnections.dec({ client_type: clientType(platform) });
+      metrics.streamsEnded.inc({ reason: reason ?? 'closed' });
+    },
+    handedOver: (delayMs) => metrics.deliveryDelay.observe(Math.max(0, delayMs) / 1000),
+    written: (events) => metrics.deliveries.inc(events),
+    replayed: (events) => metrics.replayLength.observe(events),
+    resync: (reason) => metrics.resyncs.inc({ reason }),
+  };
+}
+
+/** What is asked when somebody scrapes. */
+export interface MeasuredState {
+  readonly db: Db;
+  readonly outbox: Outbox;
+  readonly dispatcher: Dispatcher;
+  readonly streams: Streams;
+  readonly scylla: ScyllaStore | undefined;
+  readonly readiness: Readiness;
+}
+
+/** Lets the gauges of `metrics` be asked for whenever somebody scrapes. */
+export function measureState(metrics: Metrics, state: MeasuredState): void {
+  for (const type of [...PLATFORMS, 'unknown']) metrics.activeConnections.set({ client_type: type }, 0);
+  metrics.buildInfo.set({ version: packageJson.version }, 1);
+  metrics.beforeScrape(() => measureProcess(metrics, state));
+  metrics.beforeScrape(() => measureOutbox(metrics, state.outbox));
+  metrics.beforeScrape(() => measureReadiness(metrics, state.readiness));
+  const { scylla } = state;
+  if (scylla !== undefined) metrics.beforeScrape(() => measureScylla(metrics, scylla));
+}
+
+function measureProcess(metrics: Metrics, { dispatcher, streams, db }: MeasuredState): void {
+  metrics.dispatcherActive.set(dispatcher.stats().active ? 1 : 0);
+  const { events, fill } = streams.buffers();
+  metrics.bufferedEvents.set(events);
+  metrics.bufferUse.set(fill);
+  for (const [state, count] of Object.entries(db.poolUse?.() ?? {})) {
+    metrics.databaseConnections.set({ state }, count);
+  }
+}
+
+async function measureOutbox({ outboxEntries, outboxOldestAge }: Metrics, outbox: Outbox): Promise<void> {
+  const depth = await inTime(outbox.depth());
+  // What nobody knows is not told: an old value would look like a fact.
+  outboxEntries.set(depth?.count ?? Number.NaN);
+  outboxOldestAge.set(depth === undefined ? Number.NaN : depth.oldestAgeMs / 1000);
+}
+
+async function measureReadiness(metrics: Metrics, readiness: Readiness): Promise<void> {
+  const { failure, dependencies } = await readiness.report();
+  metrics.ready.set(failure === undefined ? 1 : 0);
+  for (const { dependency, failure: reason, ms } of dependencies) {
+    metrics.dependencyUp.set({ dependency }, reason === undefined ? 1 : 0);
+    metrics.dependencyCheck.set({ dependency }, ms / 1000);
+  }
+}
+
+async function measureScylla(metrics: Metrics, { session, follower }: ScyllaStore): Promise<void> {
+  measureBreaker(metrics, 'scylladb', session.breakerState());
+  const lag = await inTime(follower.lag());
+  metrics.scyllaChangesBehind.set(lag?.changes ?? Number.NaN);
+  metrics.scyllaOldestChangeAge.set(lag === undefined ? Number.NaN : lag.oldestAgeMs / 1000);
+}
+
+const BREAKER_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
+
+function measureBreaker(metrics: Metrics, dependency: string, state: BreakerState): void {
+  metrics.breakerState.set({ dependency }, BREAKER_VALUES[state]);
+}
+
+function clientType(platform: string): string {
+  return PLATFORMS.includes(platform) ? platform : 'unknown';
+}
+
+/** Undefined when it fails or takes too long. */
+async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
+  const patience = new AbortController();
+  const late = setTimeout(COLLECT_MS, undefined, { signal: patience.signal, ref: false });
+  try {
+    return await Promise.race([answer, late]);
+  } catch {
+    return undefined;
+  } finally {
+    patience.abort();
+    late.catch(() => {});
+  }
+}

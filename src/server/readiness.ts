@@ -1,0 +1,78 @@
+/** Asks one dependency: undefined when it answers, else the text that /readyz shows (behaviour R6). */
+export type Check = (signal: AbortSignal) => Promise<string | undefined>;
+
+/** A dependency and the text that tells of its failure. */
+export interface NamedCheck {
+  /** One lower-case word, for metrics. */
+  readonly dependency: string;
+  readonly failure: string;
+  readonly check: Check;
+  /** More about it, for people: a line of `/readyz?verbose`. */
+  readonly detail?: () => Promise<string>;
+}
+
+/** What the checks found. */
+export interface Report {
+  /** Of the first that failed, in their order; undefined when none did. */
+  readonly failure: string | undefined;
+  readonly dependencies: readonly DependencyReport[];
+}
+
+/** What one check found. */
+export interface DependencyReport {
+  readonly dependency: string;
+  /** Why it is not usable; undefined when it is. */
+  readonly failure: string | undefined;
+  /** How long its check took. */
+  readonly ms: number;
+  readonly detail: string | undefined;
+}
+
+/** Asks all dependencies, at most once in half a second however many want to know. */
+export interface Readiness {
+  /** Never rejects; takes two seconds at most. */
+  report(): Promise<Report>;
+}
+
+const CHECK_TIMEOUT_MS = 2_000;
+/** Anybody may ask, so the dependencies are asked at most once in this time. */
+const REUSE_MS = 500;
+
+/** A check that rejects or does not answer within two seconds has failed. */
+export function createReadiness(checks: readonly NamedCheck[]): Readiness {
+  let latest: { readonly at: number; readonly report: Promise<Report> } | undefined;
+  return {
+    async report() {
+      if (latest === undefined || Date.now() - latest.at > REUSE_MS) {
+        latest = { at: Date.now(), report: makeReport(checks) };
+      }
+      return await latest.report;
+    },
+  };
+}
+
+async function makeReport(checks: readonly NamedCheck[]): Promise<Report> {
+  const dependencies = await Promise.all(checks.map(ask));
+  return { failure: dependencies.find(({ failure }) => failure !== undefined)?.failure, dependencies };
+}
+
+async function ask({ dependency, failure, check, detail }: NamedCheck): Promise<DependencyReport> {
+  const startedAt = performance.now();
+  const telling = detail === undefined ? undefined : within(detail, undefined);
+  const found = await within(check, failure);
+  const ms = performance.now() - startedAt;
+  return { dependency, failure: found, ms, detail: await telling };
+}
+
+/** What the work answers in time, else `otherwise`. */
+async function within<T>(work: (signal: AbortSignal) => Promise<T>, otherwise: T): Promise<T> {
+  const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
+  const expired = new Promise<T>((resolve) => {
+    signal.addEventListener('abort', () => resolve(otherwise), { once: true });
+  });
+  try {
+    return await Promise.race([work(signal), expired]);
+  } catch {
+    return otherwise;
+  }
+}
