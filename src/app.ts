@@ -59,7 +59,7 @@ export interface AppOverrides {
   readonly serverLimits?: Partial<ServerLimits>;
 }
 
-/** The inherited text; what exactly is wrong is in the log. */
+/** The inherited text; what exactly is wrong is told by `/readyz?verbose`. */
 const NATS_DOWN = 'NATS connection is down';
 /** All of a stop. */
 const STOP_MS = 10_000;
@@ -193,7 +193,12 @@ class ChatApp implements App {
     const parts: AppParts = { db, rooms, users, chat, keys, broker, dispatcher, streams, scylla, jwtSecret };
     const readiness = createReadiness([
       ...stores.checks,
-      { dependency: 'nats', failure: NATS_DOWN, check: async () => (await broker.health()) && NATS_DOWN },
+      {
+        dependency: 'nats',
+        failure: NATS_DOWN,
+        check: async () => (await broker.health()) && NATS_DOWN,
+        detail: () => broker.health(),
+      },
     ]);
     measureState(metrics, { db, outbox, dispatcher, streams, scylla, readiness });
     this.#front = createFront({

@@ -8,13 +8,14 @@ import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { UsersRepository } from '../repository/users-repository.ts';
 import { createRpcHandlers } from '../rpc/adapter.ts';
+import { createHealthHandlers } from '../rpc/health.ts';
 import { createRoutes } from '../rpc/routes.ts';
 import { createCors } from '../server/cors.ts';
 import type { HttpHandler } from '../server/exchange.ts';
 import { healthHandler, readinessHandler } from '../server/health.ts';
 import { createHttpServer, type ListenAddress, type ServerLimits } from '../server/http-server.ts';
 import { metricsHandler } from '../server/metrics.ts';
-import type { Readiness } from '../server/readiness.ts';
+import { failingOf, type Readiness } from '../server/readiness.ts';
 import type { Streams } from '../streams/streams.ts';
 
 /** The ports that the service listens on. */
@@ -58,6 +59,12 @@ export function createFront(deps: FrontDeps): Front {
     cors: createCors(config.corsOrigins),
     routes: new Map<string, HttpHandler>([
       ...rpcHandlers(deps, draining.signal, streamsEnd.signal),
+      ...createHealthHandlers({
+        failing: async () => failingOf(await readiness.report()),
+        draining: draining.signal,
+        streamsEnd: streamsEnd.signal,
+        logger,
+      }),
       ['/health', healthHandler()],
       ['/readyz', readinessHandler(readiness, draining.signal)],
       ...(own ? [] : metricsRoutes),

@@ -21,6 +21,10 @@ const BROADCAST_SUBJECTS: readonly BroadcastSubject[] = ['CHAT_TYPING', 'CHAT_WA
 const START_MS = 2_000;
 const FIRST_RETRY_MS = 100;
 const LAST_RETRY_MS = 2_000;
+/** How long a publish that only asks for an answer may take. */
+const PROBE_MS = 1_500;
+/** Who can't publish tries again more often than this, on whatever instance: an older refusal is no news. */
+const REFUSAL_MS = 10_000;
 
 /**
  * The broker on NATS JetStream, nats-server 2.10 or newer.
@@ -46,6 +50,8 @@ class JetStreamBroker implements Broker {
   #preparing: Promise<void> | undefined;
   #keeping: Promise<void> | undefined;
   #streamProblem: string | undefined;
+  /** When a publish was last not stored as a whole, unless one was since. */
+  #refusedAt: number | undefined;
   #epoch: string | undefined;
 
   constructor(options: NatsOptions) {
@@ -72,6 +78,7 @@ class JetStreamBroker implements Broker {
     if (session === undefined) return 0;
     const { stored, missing } = await this.#publisher.publish(session, messages, timeoutMs);
     if (missing) await this.#prepare(session);
+    this.#refusedAt = stored < messages.length ? Date.now() : undefined;
     return stored;
   }
 
@@ -123,6 +130,10 @@ class JetStreamBroker implements Broker {
     if (session === undefined) return this.#link.problem;
     try {
       await streamState(session, this.#logger);
+      // An open socket proves nothing: a publish has to be answered, and real ones have to be stored.
+      if (!(await this.#publisher.isAnswered(session, PROBE_MS)))
+        return 'JetStream: publishing is not answered';
+      if (Date.now() - (this.#refusedAt ?? 0) < REFUSAL_MS) return 'JetStream: events are not stored';
       return this.#streamProblem;
     } catch (error) {
       return streamProblem(error);

@@ -2,7 +2,7 @@ import { JetStreamApiCodes, PubHeaders } from '@nats-io/jetstream';
 import { createInbox, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { BrokerMessage } from './broker.ts';
 import type { NatsSession } from './jetstream-connection.ts';
-import { COMMITTED_AT_HEADER, ROOM_EVENT_HEADER } from './subjects.ts';
+import { COMMITTED_AT_HEADER, directSubject, ROOM_EVENT_HEADER } from './subjects.ts';
 
 const WRONG_LAST_MESSAGE_ID = 10070;
 
@@ -51,6 +51,24 @@ export class JetStreamPublisher {
     if (outcomes[failed] === 'chain broken')
       return await this.#oneByOne(session.nc, messages, failed, deadline);
     return { stored: failed, missing: outcomes[failed] === 'no stream' };
+  }
+
+  /**
+   * Whether publishing is answered in time. What is published names another stream as the expected one,
+   * so that the stream's leader refuses it: it is never stored.
+   */
+  async isAnswered(session: NatsSession, timeoutMs: number): Promise<boolean> {
+    const head = headers();
+    head.set(PubHeaders.ExpectedStreamHdr, 'none');
+    try {
+      const answer = await session.nc.request(directSubject(0), new Uint8Array(), {
+        timeout: timeoutMs,
+        headers: head,
+      });
+      return outcomeOf(answer) === 'refused';
+    } catch {
+      return false;
+    }
   }
 
   async #oneByOne(

@@ -46,10 +46,15 @@ export function createRpcHandlers(deps: AdapterDeps): ReadonlyMap<string, RpcHan
     interceptors: [createCallsInterceptor(deps)],
   });
   deps.routes(router);
+  return serveRouter(router, deps.logger);
+}
+
+/** The procedures of a router by path. What can't be answered is logged, never thrown. */
+export function serveRouter(router: ConnectRouter, logger: Logger): ReadonlyMap<string, RpcHandler> {
   return new Map(
     router.handlers.map((handler) => {
       const serve: RpcHandler = (request, response) => {
-        run(handler, request, response).catch((error: unknown) => failed(error, response, deps.logger));
+        run(handler, request, response).catch((error: unknown) => failed(error, response, logger));
       };
       return [handler.requestPath, serve];
     }),

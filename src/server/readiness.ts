@@ -8,7 +8,7 @@ export interface NamedCheck {
   readonly failure: string;
   readonly check: Check;
   /** More about it, for people: a line of `/readyz?verbose`. */
-  readonly detail?: () => Promise<string>;
+  readonly detail?: () => Promise<string | undefined>;
 }
 
 /** What the checks found. */
@@ -49,6 +49,13 @@ export function createReadiness(checks: readonly NamedCheck[]): Readiness {
       return await latest.report;
     },
   };
+}
+
+/** The dependencies that can't be used. */
+export function failingOf({ dependencies }: Report): ReadonlySet<string> {
+  return new Set(
+    dependencies.filter(({ failure }) => failure !== undefined).map(({ dependency }) => dependency),
+  );
 }
 
 async function makeReport(checks: readonly NamedCheck[]): Promise<Report> {
