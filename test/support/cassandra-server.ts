@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -7,6 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { Client } from 'cassandra-driver';
 import { freePort } from './ports.ts';
+import { end, guard, pause } from './server-process.ts';
 
 const READY_MS = 120_000;
 const POLL_MS = 50;
@@ -91,17 +91,18 @@ export async function startCassandra(options: CassandraOptions = {}): Promise<Ca
   let log = '';
   const launch = async (): Promise<ChildProcess> => {
     log = '';
-    const child = spawn(java, args, { cwd: dir, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(java, args, { cwd: dir, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (chunk) => {
         log = (log + String(chunk)).slice(-LOG_CHARACTERS);
       });
     }
+    // A JVM that is left over costs too much memory.
     guard(child, dir);
     try {
       await untilReady(child, contactPoint, () => log);
     } catch (error) {
-      await end(child);
+      await end(child, 'SIGKILL');
       throw error;
     }
     return child;
@@ -116,19 +117,19 @@ export async function startCassandra(options: CassandraOptions = {}): Promise<Ca
       return child.pid ?? 0;
     },
     async kill() {
-      await end(child);
+      await end(child, 'SIGKILL');
     },
     async restart() {
       child = await launch();
     },
     pause() {
-      child.kill('SIGSTOP');
+      pause(child.pid);
     },
     resume() {
       child.kill('SIGCONT');
     },
     async stop() {
-      await end(child);
+      await end(child, 'SIGKILL');
       rmSync(dir, { recursive: true, force: true });
     },
     output: () => log,
@@ -157,20 +158,6 @@ function namesIn(folder: string, prefix: string): string[] {
   return names.filter((name) => name.startsWith(prefix));
 }
 
-/**
- * Kills the server and deletes its folder when this process ends in any way: the guard waits for the end of a pipe that only this
- * process holds, in a group of its own so that Ctrl-C doesn't end it first. A JVM that is left over costs too much memory.
- */
-function guard(child: ChildProcess, dir: string): void {
-  if (child.pid === undefined) return;
-  const script = 'read -r line; kill -9 "$1"; rm -rf "$2"';
-  const watcher = spawn('sh', ['-c', script, 'sh', String(child.pid), dir], {
-    detached: true,
-    stdio: ['pipe', 'ignore', 'ignore'],
-  });
-  child.once('exit', () => watcher.kill('SIGKILL'));
-}
-
 async function untilReady(child: ChildProcess, contactPoint: string, log: () => string): Promise<void> {
   const deadline = Date.now() + READY_MS;
   const fail = (what: string): Error => new Error(`cassandra ${what}: ${log().slice(-ERROR_CHARACTERS)}`);
@@ -195,12 +182,6 @@ async function answers(contactPoint: string): Promise<boolean> {
   } finally {
     await client.shutdown();
   }
-}
-
-async function end(child: ChildProcess): Promise<void> {
-  if (child.pid === undefined || child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
 }
 
 /** One small node that keeps to the loopback address. What is not named has Cassandra's own default, its limits above all. */

@@ -1,7 +1,6 @@
 import type { TestProject } from 'vitest/node';
-import { type CassandraServer, findCassandra, startCassandra } from './cassandra-server.ts';
-import { findNats, type NatsServer, startNats } from './nats-server.ts';
-import { findPostgres, type PostgresServer, startPostgres } from './postgres-server.ts';
+import { findOnPath } from './path.ts';
+import { type ServerKind, startServers, whyMissing } from './servers.ts';
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -9,12 +8,30 @@ declare module 'vitest' {
     postgresUrl: string;
     /** URL of a real NATS server with JetStream; empty when there is none. */
     natsUrl: string;
+    /** URL of a real Redis; empty when there is none. */
+    redisUrl: string;
     /** `host:port` of a real Cassandra or ScyllaDB; empty when there is none. */
     cassandraContactPoint: string;
-    /** Tests may start and kill servers of their own of these kinds. */
-    canStart: { readonly postgres: boolean; readonly nats: boolean; readonly cassandra: boolean };
+    /** Tests may start and kill servers of their own of these kinds, and run these tools. */
+    canStart: Readonly<Record<ServerKind | Tool, boolean>>;
   }
 }
+
+/** Programs that check deployment files. */
+type Tool = 'promtool' | 'kustomize';
+
+/** The variable that names a server of that kind that runs already, and how its tests are called. */
+const KINDS = [
+  ['postgres', 'TEST_DATABASE_URL', 'Postgres suites', 'Postgres fault tests'],
+  ['nats', 'TEST_NATS_URL', 'JetStream suites', 'NATS fault tests'],
+  ['redis', 'TEST_REDIS_URL', 'Redis suites', 'Redis fault tests'],
+  ['cassandra', 'TEST_SCYLLA_HOSTS', 'Scylla suites', 'Scylla fault tests'],
+] as const;
+
+const TOOLS = [
+  ['promtool', 'Prometheus files', '.ci/install-prometheus'],
+  ['kustomize', 'Kubernetes manifests', '.ci/install-kustomize'],
+] as const;
 
 /**
  * Finds or starts the real servers once for the whole run: a TEST_* variable names one, else the installed one is started.
@@ -22,60 +39,44 @@ declare module 'vitest' {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const missing: [string, string][] = [];
-  let postgres: PostgresServer | undefined;
-  let nats: NatsServer | undefined;
-  let cassandra: CassandraServer | undefined;
-  let postgresUrl = process.env.TEST_DATABASE_URL ?? '';
-  let natsUrl = process.env.TEST_NATS_URL ?? '';
-  let cassandraContactPoint = process.env.TEST_SCYLLA_HOSTS ?? '';
-  const canStart = {
-    postgres: findPostgres() !== undefined,
-    nats: findNats() !== undefined,
-    cassandra: findCassandra() !== undefined,
-  };
-  if (postgresUrl === '' && !canStart.postgres) {
-    missing.push(['Postgres suites', 'no TEST_DATABASE_URL, no postgres on PATH']);
+  const wanted: ServerKind[] = [];
+  for (const [kind, variable, suites] of KINDS) {
+    if (namedBy(variable) !== '') continue;
+    const why = whyMissing(kind);
+    if (why === undefined) wanted.push(kind);
+    else missing.push([suites, `no ${variable}, ${why}`]);
   }
-  if (natsUrl === '' && !canStart.nats) {
-    missing.push(['JetStream suites', 'no TEST_NATS_URL, no nats-server on PATH']);
+  for (const [kind, , , faults] of KINDS) {
+    const why = whyMissing(kind);
+    if (why !== undefined) missing.push([faults, `${why} to start and kill`]);
   }
-  if (cassandraContactPoint === '' && !canStart.cassandra) {
-    missing.push(['Scylla suites', 'no TEST_SCYLLA_HOSTS, no Cassandra installed (.ci/install-cassandra)']);
-  }
-  if (!canStart.postgres) missing.push(['Postgres fault tests', 'no postgres on PATH to start and kill']);
-  if (!canStart.nats) missing.push(['NATS fault tests', 'no nats-server on PATH to start and kill']);
-  if (!canStart.cassandra) {
-    missing.push(['Scylla fault tests', 'no Cassandra installed to start and kill (.ci/install-cassandra)']);
+  for (const [tool, suites, installer] of TOOLS) {
+    if (findOnPath(tool) === undefined) missing.push([suites, `no ${tool} on PATH (${installer})`]);
   }
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`REQUIRE_SERVICES=1, but: ${missing.map(([what, why]) => `${what}: ${why}`).join('; ')}`);
   }
-  await Promise.all([
-    (async () => {
-      if (postgresUrl !== '' || !canStart.postgres) return;
-      postgres = await startPostgres();
-      postgresUrl = postgres.url;
-    })(),
-    (async () => {
-      if (natsUrl !== '' || !canStart.nats) return;
-      nats = await startNats();
-      natsUrl = nats.url;
-    })(),
-    (async () => {
-      if (cassandraContactPoint !== '' || !canStart.cassandra) return;
-      // Nobody kills this one, and many tests make keyspaces in it.
-      cassandra = await startCassandra({ volatileSchema: true });
-      cassandraContactPoint = cassandra.contactPoint;
-    })(),
-  ]);
-  project.provide('postgresUrl', postgresUrl);
-  project.provide('natsUrl', natsUrl);
-  project.provide('cassandraContactPoint', cassandraContactPoint);
-  project.provide('canStart', canStart);
+  const { addresses, stop } = await startServers(wanted);
+  project.provide('postgresUrl', addresses.postgres ?? namedBy('TEST_DATABASE_URL'));
+  project.provide('natsUrl', addresses.nats ?? namedBy('TEST_NATS_URL'));
+  project.provide('redisUrl', addresses.redis ?? namedBy('TEST_REDIS_URL'));
+  project.provide('cassandraContactPoint', addresses.cassandra ?? namedBy('TEST_SCYLLA_HOSTS'));
+  project.provide('canStart', {
+    postgres: whyMissing('postgres') === undefined,
+    nats: whyMissing('nats') === undefined,
+    redis: whyMissing('redis') === undefined,
+    cassandra: whyMissing('cassandra') === undefined,
+    promtool: findOnPath('promtool') !== undefined,
+    kustomize: findOnPath('kustomize') !== undefined,
+  });
   return async () => {
-    await Promise.all([postgres?.stop(), nats?.stop(), cassandra?.stop()]);
+    await stop();
     if (missing.length === 0) return;
-    console.log('\nSkipped, because a real server is missing:');
+    console.log('\nSkipped, because a real server or a tool is missing:');
     for (const [what, why] of missing) console.log(`  ${what.padEnd(22)} ${why}`);
   };
+}
+
+function namedBy(variable: string): string {
+  return process.env[variable] ?? '';
 }

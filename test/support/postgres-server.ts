@@ -1,18 +1,22 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { freePort } from './ports.ts';
+import { end, guard, pause, untilPrinted } from './server-process.ts';
 
 /** A throw-away PostgreSQL on a port of its own. */
 export interface PostgresServer {
   readonly url: string;
   readonly pid: number;
-  /** Stops it at once (SIGKILL) and keeps its data, for {@link PostgresServer.restart}. */
+  /** Stops it at once, without a last write (SIGQUIT), and keeps its data, for {@link PostgresServer.restart}. */
   kill(): Promise<void>;
   /** Starts it again on the same port with the same data. */
   restart(): Promise<void>;
+  /** Stands still (SIGSTOP), every process of it: connections stay open and nothing answers. */
+  pause(): void;
+  /** Goes on after {@link PostgresServer.pause}. */
+  resume(): void;
   /** Stops it and deletes its data. */
   stop(): Promise<void>;
 }
@@ -63,9 +67,12 @@ export async function startPostgres(options: { readonly durable?: boolean } = {}
   const launch = async (): Promise<ChildProcess> => {
     const child = spawn(join(bin, 'postgres'), args, {
       ...spawnOptions,
+      detached: true,
       stdio: ['ignore', 'ignore', 'pipe'],
     });
-    await untilReady(child);
+    // Of a killed one, the others would stay until they notice.
+    guard(child, dir, 'QUIT');
+    await untilPrinted(child, 'ready to accept connections');
     return child;
   };
   let child = await launch();
@@ -75,12 +82,22 @@ export async function startPostgres(options: { readonly durable?: boolean } = {}
       return child.pid ?? 0;
     },
     async kill() {
+      resume(child);
       await end(child, 'SIGQUIT');
     },
     async restart() {
       child = await launch();
     },
+    pause() {
+      // First the one that starts the others: from then on there are no new ones.
+      pause(child.pid);
+      for (const pid of childrenOf(child)) pause(pid);
+    },
+    resume() {
+      resume(child);
+    },
     async stop() {
+      resume(child);
       await end(child, 'SIGINT');
       rmSync(dir, { recursive: true, force: true });
     },
@@ -94,21 +111,35 @@ function unprivilegedUser(): { uid: number; gid: number } | undefined {
   return { uid: id('-u'), gid: id('-g') };
 }
 
-async function untilReady(child: ChildProcess): Promise<void> {
-  let log = '';
-  await new Promise<void>((resolve, reject) => {
-    child.stderr?.on('data', (chunk) => {
-      log += String(chunk);
-      if (log.includes('ready to accept connections')) resolve();
-    });
-    child.once('exit', () => reject(new Error(`postgres ended: ${log}`)));
-  });
-  child.stderr?.removeAllListeners('data');
-  child.stderr?.resume();
+/** A server that was paused can't end otherwise: it waits for its processes, which would never see what it tells them. */
+function resume(postgres: ChildProcess): void {
+  for (const pid of childrenOf(postgres)) {
+    try {
+      process.kill(pid, 'SIGCONT');
+    } catch {
+      // It has just ended.
+    }
+  }
+  postgres.kill('SIGCONT');
 }
 
-async function end(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill(signal);
-  await once(child, 'exit');
+/** Each connection has a process of its own, and each of those a process group of its own. */
+function childrenOf({ pid: parent }: ChildProcess): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && parentOf(name) === parent)
+    .map(Number);
+}
+
+function parentOf(pid: string): number | undefined {
+  try {
+    // The name, in brackets, may hold anything.
+    return Number(
+      readFileSync(`/proc/${pid}/stat`, 'utf8')
+        .replace(/^.*\) /s, '')
+        .split(' ')[1],
+    );
+  } catch {
+    // It has just ended.
+    return undefined;
+  }
 }
