@@ -99,7 +99,7 @@ describe.runIf(inject('canStart').kustomize)('deploy/kubernetes/base', () => {
   test('asks the service at addresses and for numbers that it has', async () => {
     const { startupProbe, livenessProbe, readinessProbe, ports = [] } = containerOf(pods[0]);
     const probes = [startupProbe, livenessProbe, readinessProbe].map((probe) => probe?.httpGet);
-    expect(probes.map((probe) => probe?.path)).toEqual(['/health', '/health', '/readyz']);
+    expect(probes.map((probe) => probe?.path)).toEqual(['/health', '/health', '/readyz?essential']);
     const app = await startTestApp();
     onTestFinished(() => app.stop());
     for (const probe of probes) {
