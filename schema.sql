@@ -30,6 +30,27 @@ CREATE TABLE IF NOT EXISTS "user" (
 -- Members of a large room by name.
 CREATE INDEX IF NOT EXISTS idx_user_name ON "user" (name, id);
 
+-- How often a user was removed or came back: views of rooms show no removed members, so one that was made before may be wrong now.
+-- Names are not counted: a cached view holds none.
+CREATE TABLE IF NOT EXISTS user_activity (
+  single boolean PRIMARY KEY DEFAULT true CHECK (single),
+  changes bigint NOT NULL DEFAULT 0
+);
+INSERT INTO user_activity DEFAULT VALUES ON CONFLICT DO NOTHING;
+
+CREATE OR REPLACE FUNCTION chat_count_activity() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+  -- In the transaction of the change: nobody sees the one without the other.
+  IF EXISTS (
+    SELECT FROM fresh n JOIN former o ON o.id = n.id
+    WHERE (n.removed_at IS NULL AND n.deleted_at IS NULL) <> (o.removed_at IS NULL AND o.deleted_at IS NULL)
+  ) THEN UPDATE user_activity SET changes = changes + 1; END IF;
+  RETURN NULL;
+END
+$$;
+CREATE OR REPLACE TRIGGER count_activity AFTER UPDATE ON "user"
+  REFERENCING NEW TABLE AS fresh OLD TABLE AS former FOR EACH STATEMENT EXECUTE FUNCTION chat_count_activity();
+
 CREATE TABLE IF NOT EXISTS room (
   id uuid PRIMARY KEY DEFAULT gen_random_uuid(),
   name text,
@@ -46,6 +67,9 @@ CREATE TABLE IF NOT EXISTS room (
   last_sequence bigint NOT NULL DEFAULT 0,
   -- Number of the newest event of the room, likewise.
   last_event bigint NOT NULL DEFAULT 0,
+  -- Where Scylla leads: how often the room or a member changed without an event (a pin, a block). With last_event it tells a cached view
+  -- that it is old.
+  quiet_changes bigint NOT NULL DEFAULT 0,
   -- The furthest reader and the furthest one beside him: they decide whether an author sees READ. 0: nobody.
   reader1_id int,
   reader1_sequence bigint NOT NULL DEFAULT 0,
@@ -68,7 +92,8 @@ ALTER TABLE room
   ADD COLUMN IF NOT EXISTS reader1_sequence bigint NOT NULL DEFAULT 0,
   ADD COLUMN IF NOT EXISTS reader2_id int,
   ADD COLUMN IF NOT EXISTS reader2_sequence bigint NOT NULL DEFAULT 0,
-  ADD COLUMN IF NOT EXISTS touched_at timestamptz(3) NOT NULL DEFAULT now();
+  ADD COLUMN IF NOT EXISTS touched_at timestamptz(3) NOT NULL DEFAULT now(),
+  ADD COLUMN IF NOT EXISTS quiet_changes bigint NOT NULL DEFAULT 0;
 CREATE INDEX IF NOT EXISTS idx_room_type ON room (type);
 -- One undeleted p2p room per pair of users.
 CREATE UNIQUE INDEX IF NOT EXISTS uq_room_p2p_pair ON room (p2p_low, p2p_high) WHERE type = 'p2p' AND deleted_at IS NULL;
@@ -211,12 +236,16 @@ CREATE TABLE IF NOT EXISTS outbox (
   message_id uuid,
   -- Nothing is published before what it tells of is in Scylla: the newest entry of scylla_change that it waits for.
   change_id bigint,
+  -- W3C traceparent of what caused the event, when that is traced.
+  trace_context text,
   created_at timestamptz(3) NOT NULL DEFAULT now(),
   CHECK ((payload IS NULL) <> (message_id IS NULL))
   -- Rows live for milliseconds: clean up by count, not by share.
 ) WITH (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 5000);
 
-ALTER TABLE outbox ADD COLUMN IF NOT EXISTS change_id bigint;
+ALTER TABLE outbox
+  ADD COLUMN IF NOT EXISTS change_id bigint,
+  ADD COLUMN IF NOT EXISTS trace_context text;
 
 -- Which store holds what (docs/scylla.md).
 CREATE TABLE IF NOT EXISTS chat_store (
@@ -389,8 +418,9 @@ BEGIN
     WHERE f.extra -> 'mentions' IS NOT NULL
     ON CONFLICT DO NOTHING
   ), announced AS (
-    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, message_id, created_at)
-    SELECT gen_random_uuid(), 'CHAT_EVENTS.' || f.room_id, f.room_id, f.room_event, f.sender_id, f.id, stored_at
+    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, message_id, created_at, trace_context)
+    SELECT gen_random_uuid(), 'CHAT_EVENTS.' || f.room_id, f.room_id, f.room_event, f.sender_id, f.id, stored_at,
+      f.extra ->> 'trace_context'
     FROM fresh f ORDER BY f.ord
   ), pushed AS (
     INSERT INTO notification_outbox (notification, client, due_at, created_at)
@@ -419,11 +449,14 @@ AS $$
   WHERE id = in_room AND (position_to > reader2_sequence OR reader = reader1_id)
 $$;
 
+-- Replaced by the next one in version 3; an instance of version 2 that still runs calls that without `trace`.
+DROP FUNCTION IF EXISTS chat_mark_read(uuid, int, uuid[], bigint, uuid[], bytea[]);
+
 -- Moves a member's read position and announces it, in one round trip. `payloads` are the events, without their numbers.
 -- Answers how many undeleted messages by others became read; NULL when the user is not an active member of the undeleted room
 -- or one of `messages` is not an undeleted message of it.
 CREATE OR REPLACE FUNCTION chat_mark_read(
-  in_room uuid, reader int, messages uuid[], position_to bigint, event_ids uuid[], payloads bytea[]
+  in_room uuid, reader int, messages uuid[], position_to bigint, event_ids uuid[], payloads bytea[], trace text DEFAULT NULL
 ) RETURNS bigint
   LANGUAGE plpgsql
   SET enable_seqscan = off
@@ -456,8 +489,8 @@ BEGIN
   END IF;
   IF cardinality(event_ids) > 0 THEN
     UPDATE room SET last_event = last_event + cardinality(event_ids) WHERE id = in_room;
-    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, created_at)
-      SELECT e.event_id, 'CHAT_EVENTS.' || in_room, in_room, first_event + e.n - 1, reader, e.payload, marked_at
+    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, created_at, trace_context)
+      SELECT e.event_id, 'CHAT_EVENTS.' || in_room, in_room, first_event + e.n - 1, reader, e.payload, marked_at, trace
       FROM unnest(event_ids, payloads) WITH ORDINALITY AS e (event_id, payload, n) ORDER BY e.n;
   END IF;
   RETURN (
@@ -637,4 +670,4 @@ FROM (
 ) f
 WHERE f.room_id = room.id AND NOT EXISTS (SELECT FROM chat_schema WHERE version >= 2);
 
-INSERT INTO chat_schema (version) VALUES (2) ON CONFLICT DO NOTHING;
+INSERT INTO chat_schema (version) VALUES (2), (3) ON CONFLICT DO NOTHING;

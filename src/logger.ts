@@ -36,3 +36,15 @@ export function createLogger(
   }
   return pino(settings, pretty({ destination: out, ignore: 'pid,hostname', translateTime: 'HH:MM:ss.l' }));
 }
+
+/** The same logger, whose lines tell to which trace they belong: `of` is asked at every line that is written. */
+export function withTraceIds(
+  logger: Logger,
+  of: () => { readonly traceId: string; readonly spanId: string } | undefined,
+): Logger {
+  const log = (line: object): object => {
+    const ids = of();
+    return ids === undefined ? line : { traceId: ids.traceId, spanId: ids.spanId, ...line };
+  };
+  return logger.child({}, { formatters: { log } });
+}

@@ -9,6 +9,8 @@ export interface BrokerMessage {
   readonly roomEvent: number;
   /** When the event was committed, milliseconds since the epoch. */
   readonly committedAt?: number;
+  /** W3C `traceparent` under which the event is delivered; undefined when it is not traced. */
+  readonly traceContext?: string | undefined;
   readonly data: Uint8Array;
 }
 
@@ -21,6 +23,8 @@ export interface StoredMessage {
   readonly roomEvent: number | undefined;
   /** See {@link BrokerMessage.committedAt}; undefined when nobody said. */
   readonly committedAt?: number | undefined;
+  /** See {@link BrokerMessage.traceContext}; as it came, whoever wrote it. */
+  readonly traceContext?: string | undefined;
   readonly data: Uint8Array;
 }
 

@@ -15,10 +15,17 @@ export interface WrappedEvent {
 
 /** The broker message of an event that was committed at that time. Throws when the event can't be encoded or is larger than a broker takes. */
 export function encodeEvent(
-  { eventId, subject, roomEvent, userId, event }: OutboxEvent,
+  { eventId, subject, roomEvent, userId, event, traceContext }: OutboxEvent,
   committedAt: number,
 ): BrokerMessage {
-  return { id: eventId, subject, roomEvent, committedAt, data: encodeWrapper({ userId, event }) };
+  return {
+    id: eventId,
+    subject,
+    roomEvent,
+    committedAt,
+    traceContext,
+    data: encodeWrapper({ userId, event }),
+  };
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Service } from '../lifecycle.ts';
 import { aborted, pause } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Broker } from './broker.ts';
 import type { Outbox, OutboxLease } from './outbox.ts';
 import { OutboxPublisher } from './outbox-publisher.ts';
@@ -9,7 +10,8 @@ import { OutboxPublisher } from './outbox-publisher.ts';
  * Moves committed events from the outbox to the broker.
  *
  * Invariants:
- * - One dispatcher of the cluster is active: the one that holds the outbox's lease. The others try to take it every `standbyMs`.
+ * - One dispatcher of the cluster is active: the one that holds the outbox's lease. The others try to take it every `standbyMs`,
+ *   and at once when the active one says that it has let go.
  * - Entries are published in id order, a batch at a time, and an entry is removed only after the broker has acknowledged all of its events.
  *   What was not acknowledged is read and published again, with the same ids: at least once, and once within the broker's duplicate window.
  * - Beyond that window (an old entry, or one that a predecessor may have published) the broker is asked for the newest event of the room
@@ -51,6 +53,8 @@ export interface DispatcherDeps {
   readonly broker: Broker;
   readonly logger: Logger;
   readonly hooks?: DispatcherHooks;
+  /** Undefined: nothing is traced; what others traced stays so. */
+  readonly tracing?: Tracing | undefined;
   /** Longest time without looking into the outbox. Default 1000. */
   readonly pollMs?: number;
   /** Pause between attempts to become active. Default 400. */
@@ -70,6 +74,8 @@ const STALE_READ_MS = 10_000;
 const INHERITED_BATCHES = 2;
 /** Hints to the active dispatcher elsewhere are at least so far apart. */
 const HINT_MS = 5;
+/** A hint that says so: the outbox is free. Empty ones say that it has entries. */
+const RELEASED = Uint8Array.of(1);
 
 /** Starts at once and becomes active when it can. Stopping publishes what is left, until the outbox is empty or the deadline (default 5 s). */
 export function createDispatcher(deps: DispatcherDeps): Dispatcher {
@@ -77,7 +83,7 @@ export function createDispatcher(deps: DispatcherDeps): Dispatcher {
 }
 
 class OutboxDispatcher implements Dispatcher {
-  readonly #deps: Required<DispatcherDeps>;
+  readonly #deps: Required<Omit<DispatcherDeps, 'tracing'>>;
   readonly #publisher: OutboxPublisher;
   readonly #stopping = new AbortController();
   readonly #expired = new AbortController();
@@ -86,13 +92,15 @@ class OutboxDispatcher implements Dispatcher {
   #active = false;
   #woken = false;
   #wake: () => void = () => undefined;
+  /** Aborts when the outbox is free. */
+  #released = new AbortController();
   #hinted = false;
   #hintAgain = false;
   #failing = false;
 
   constructor(deps: DispatcherDeps) {
     this.#deps = { pollMs: 1_000, standbyMs: 400, batch: 256, oldAfterMs: 60_000, hooks: {}, ...deps };
-    this.#publisher = new OutboxPublisher(this.#deps);
+    this.#publisher = new OutboxPublisher({ ...this.#deps, tracing: deps.tracing });
   }
 
   async start(): Promise<void> {
@@ -100,7 +108,7 @@ class OutboxDispatcher implements Dispatcher {
     const { outbox, broker } = this.#deps;
     this.#unsubscribe.push(
       outbox.onCommit(() => this.#onCommit()),
-      broker.onBroadcast('CHAT_WAKE', () => this.#onHint()),
+      broker.onBroadcast('CHAT_WAKE', (data) => this.#onHint(data.length > 0)),
     );
     this.#running = this.#run();
   }
@@ -124,8 +132,14 @@ class OutboxDispatcher implements Dispatcher {
     while (!this.#stopping.signal.aborted) {
       const lease = await this.#acquire();
       if (lease !== undefined) await this.#serve(lease);
-      await pause(this.#deps.standbyMs, this.#stopping.signal);
+      await this.#standBy();
     }
+  }
+
+  /** Also what was released while this one was still trying counts. */
+  async #standBy(): Promise<void> {
+    await pause(this.#deps.standbyMs, AbortSignal.any([this.#released.signal, this.#stopping.signal]));
+    this.#released = new AbortController();
   }
 
   async #acquire(): Promise<OutboxLease | undefined> {
@@ -149,6 +163,7 @@ class OutboxDispatcher implements Dispatcher {
       await lease
         .release()
         .catch((error: unknown) => logger.warn({ err: error }, 'releasing the outbox failed'));
+      this.#deps.broker.broadcast('CHAT_WAKE', RELEASED);
     }
   }
 
@@ -210,9 +225,11 @@ class OutboxDispatcher implements Dispatcher {
     }, HINT_MS).unref();
   }
 
-  #onHint(): void {
+  /** An instance has committed something, or has let go of the outbox. */
+  #onHint(released = false): void {
     this.#woken = true;
     this.#wake();
+    if (released) this.#released.abort();
   }
 
   async #idle(ms: number, end: AbortSignal): Promise<void> {

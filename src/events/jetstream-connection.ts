@@ -170,7 +170,8 @@ function isRecent(version: string): boolean {
   return major > OLDEST_SERVER[0] || (major === OLDEST_SERVER[0] && minor >= OLDEST_SERVER[1]);
 }
 
-function connectionOptions(options: NatsOptions): ConnectionOptions {
+/** As every connection of the service is made. */
+export function connectionOptions(options: Omit<NatsOptions, 'logger'>): ConnectionOptions {
   const { user, password, token } = credentials(options);
   return {
     servers: options.servers.map((server) => server.replace(/\/\/[^/@]*@/, '//')),
@@ -189,7 +190,7 @@ function connectionOptions(options: NatsOptions): ConnectionOptions {
   };
 }
 
-function credentials(options: NatsOptions): Pick<NatsOptions, 'user' | 'password' | 'token'> {
+function credentials(options: Omit<NatsOptions, 'logger'>): Pick<NatsOptions, 'user' | 'password' | 'token'> {
   if (options.user !== undefined || options.token !== undefined) return options;
   for (const server of options.servers) {
     if (!URL.canParse(server)) continue;

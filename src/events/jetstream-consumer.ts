@@ -3,7 +3,7 @@ import { AckPolicy, type ConsumerConfig, type ConsumerInfo, DeliverPolicy } from
 import { type Msg, type MsgHdrs, nanos } from '@nats-io/transport-node';
 import type { StoredMessage } from './broker.ts';
 import { type NatsSession, within } from './jetstream-connection.ts';
-import { COMMITTED_AT_HEADER, ROOM_EVENT_HEADER, STREAM_NAME } from './subjects.ts';
+import { COMMITTED_AT_HEADER, ROOM_EVENT_HEADER, STREAM_NAME, TRACE_HEADER } from './subjects.ts';
 
 /** A server drops a consumer that nobody uses for so long, should the request to delete it be lost. */
 const INACTIVE_MS = 30_000;
@@ -57,6 +57,7 @@ export function toDelivery(msg: Msg): Delivery | undefined {
     subject: msg.subject,
     roomEvent: toRoomEvent(msg.headers),
     committedAt: numberIn(msg.headers, COMMITTED_AT_HEADER),
+    traceContext: msg.headers?.get(TRACE_HEADER) || undefined,
     // Copied: the client's buffer holds a whole read of the socket and must not live as long as an event may.
     data: Uint8Array.from(msg.data),
   };

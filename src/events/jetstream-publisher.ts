@@ -2,7 +2,7 @@ import { JetStreamApiCodes, PubHeaders } from '@nats-io/jetstream';
 import { createInbox, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import type { BrokerMessage } from './broker.ts';
 import type { NatsSession } from './jetstream-connection.ts';
-import { COMMITTED_AT_HEADER, directSubject, ROOM_EVENT_HEADER } from './subjects.ts';
+import { COMMITTED_AT_HEADER, directSubject, ROOM_EVENT_HEADER, TRACE_HEADER } from './subjects.ts';
 
 const WRONG_LAST_MESSAGE_ID = 10070;
 
@@ -131,6 +131,7 @@ function write(
   head.set(PubHeaders.MsgIdHdr, message.id);
   head.set(ROOM_EVENT_HEADER, String(message.roomEvent));
   if (message.committedAt !== undefined) head.set(COMMITTED_AT_HEADER, String(message.committedAt));
+  if (message.traceContext !== undefined) head.set(TRACE_HEADER, message.traceContext);
   if (previousId !== undefined) head.set(PubHeaders.ExpectedLastMsgIdHdr, previousId);
   try {
     nc.publish(message.subject, message.data, { reply, headers: head });

@@ -40,7 +40,8 @@ export async function ensureStream(session: NatsSession, logger: Logger): Promis
   return await within(session, streams.update(STREAM_NAME, WANTED));
 }
 
-async function findStream(session: NatsSession): Promise<StreamInfo | undefined> {
+/** The stream as it is; undefined when there is none. Changes nothing. */
+export async function findStream(session: NatsSession): Promise<StreamInfo | undefined> {
   try {
     return await within(session, session.jsm.streams.info(STREAM_NAME));
   } catch (error) {
@@ -50,14 +51,29 @@ async function findStream(session: NatsSession): Promise<StreamInfo | undefined>
   }
 }
 
+/** The server refuses to change how a stream retains, so that alone is no reason to try. */
 function isWanted(config: StreamConfig): boolean {
-  return (
-    WANTED.subjects.every((subject) => config.subjects?.includes(subject)) &&
-    config.subjects?.length === WANTED.subjects.length &&
-    config.max_msgs_per_subject === WANTED.max_msgs_per_subject &&
-    config.max_age === WANTED.max_age &&
-    config.compression === WANTED.compression
-  );
+  return streamDifferences(config).every(({ setting }) => setting === 'retention');
+}
+
+/** A setting of an existing stream that is not as behaviour 2.1 fixes it, as JSON texts. */
+export interface StreamDifference {
+  readonly setting: keyof typeof WANTED;
+  readonly found: string;
+  readonly wanted: string;
+}
+
+/** In what the stream is not as wanted. */
+export function streamDifferences(config: StreamConfig): StreamDifference[] {
+  const found = { ...config, subjects: config.subjects?.toSorted() };
+  const wanted = { ...WANTED, subjects: WANTED.subjects.toSorted() };
+  return (Object.keys(WANTED) as (keyof typeof WANTED)[])
+    .map((setting) => ({
+      setting,
+      found: JSON.stringify(found[setting]) ?? 'nothing',
+      wanted: JSON.stringify(wanted[setting]),
+    }))
+    .filter((difference) => difference.found !== difference.wanted);
 }
 
 /** A new stream has no time of its own but that of its creation: that is its name. */

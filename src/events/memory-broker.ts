@@ -146,9 +146,11 @@ class MemoryBroker implements Broker {
     return { epoch: this.#epoch, first: oldest.done ? this.#last + 1 : oldest.value, last: this.#last };
   }
 
-  #store({ subject, roomEvent, committedAt, data }: BrokerMessage, storedAt: number): void {
+  #store(message: BrokerMessage, storedAt: number): void {
+    const { subject, roomEvent, committedAt, traceContext, data } = message;
     this.#last += 1;
-    const kept: Kept = { sequence: this.#last, subject, roomEvent, committedAt, data, storedAt };
+    const sequence = this.#last;
+    const kept: Kept = { sequence, subject, roomEvent, committedAt, traceContext, data, storedAt };
     const sameSubject = this.#subjects.get(subject) ?? [];
     this.#subjects.set(subject, sameSubject);
     const oldest = sameSubject[0];

@@ -1,8 +1,10 @@
 import type { Logger } from '../logger.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { Broker, BrokerMessage } from './broker.ts';
 import { encodeEvent } from './codec.ts';
 import type { DispatcherHooks } from './dispatcher.ts';
 import type { OutboxEntry, OutboxEvent } from './outbox.ts';
+import { tracePublish } from './publish-spans.ts';
 import { roomSubject } from './subjects.ts';
 
 const PUBLISH_TIMEOUT_MS = 5_000;
@@ -14,6 +16,7 @@ export class OutboxPublisher {
   readonly #logger: Logger;
   readonly #oldAfterMs: number;
   readonly #hooks: DispatcherHooks;
+  readonly #tracing: Tracing | undefined;
   /** What was logged as dropped and is still in the outbox, because something before it is: once is enough. */
   #reported = new Set<string>();
   #published = 0;
@@ -24,6 +27,7 @@ export class OutboxPublisher {
     this.#logger = deps.logger;
     this.#oldAfterMs = deps.oldAfterMs;
     this.#hooks = deps.hooks;
+    this.#tracing = deps.tracing;
   }
 
   get published(): number {
@@ -61,7 +65,9 @@ export class OutboxPublisher {
 
   async #publish(messages: readonly BrokerMessage[], types: readonly string[]): Promise<number> {
     const startedAt = performance.now();
-    const stored = await this.#broker.publish(messages, PUBLISH_TIMEOUT_MS);
+    const traced = this.#tracing && tracePublish(this.#tracing, messages, types);
+    const stored = await this.#broker.publish(traced?.messages ?? messages, PUBLISH_TIMEOUT_MS);
+    traced?.end(stored);
     this.#hooks.published?.({
       types: types.slice(0, stored),
       failed: stored < messages.length,
@@ -93,15 +99,13 @@ export class OutboxPublisher {
 
   #encodeEntry(entry: OutboxEntry, isNew: (event: OutboxEvent) => boolean): EncodedEvent[] {
     if (entry.events.length === 0) this.#drop({ entry: entry.id });
+    const isLogged = this.#logger.isLevelEnabled('debug');
     return entry.events.filter(isNew).flatMap((event) => {
       try {
-        const { event: content, userId } = event;
         const message = encodeEvent(event, entry.createdAt);
-        this.#logger.debug(
-          { roomId: content.roomId, event: content.event.case, userId },
-          'publishing an event',
-        );
-        return [{ message, type: content.event.case ?? 'unknown' }];
+        const type = event.event.event.case ?? 'unknown';
+        if (isLogged) this.#log(event, type);
+        return [{ message, type }];
       } catch (error) {
         // The error's text may quote the event.
         const reason = error instanceof Error ? error.name : typeof error;
@@ -109,6 +113,11 @@ export class OutboxPublisher {
         return [];
       }
     });
+  }
+
+  /** Behaviour R18, but for the client id: an entry does not know by which client its user acted. */
+  #log({ event, eventId, userId }: OutboxEvent, type: string): void {
+    this.#logger.debug({ roomId: event.roomId, event: type, eventId, userId }, 'publishing an event');
   }
 
   #drop(what: { readonly entry: number; readonly eventId?: string; readonly reason?: string }): void {
@@ -126,6 +135,7 @@ interface PublisherDeps {
   readonly logger: Logger;
   readonly oldAfterMs: number;
   readonly hooks: DispatcherHooks;
+  readonly tracing?: Tracing | undefined;
 }
 
 interface EncodedEvent {

@@ -18,6 +18,8 @@ export interface OutboxEvent {
   readonly userId: number;
   /** Complete, with `event_id` and `room_id`; without `cursor` and `room`. */
   readonly event: MessageEvent;
+  /** W3C `traceparent` of what caused the event; undefined when that is not traced. */
+  readonly traceContext?: string | undefined;
 }
 
 /** A stored hand-over: one row, one or more events that are published together and in this order. */

@@ -12,6 +12,9 @@ export const ROOM_EVENT_HEADER = 'Chat-Room-Event';
 /** Broker header that carries when the event was committed, milliseconds since the epoch as decimal text. */
 export const COMMITTED_AT_HEADER = 'Chat-Committed-At';
 
+/** Broker header that carries the trace to which an event belongs, as W3C Trace Context spells it. */
+export const TRACE_HEADER = 'traceparent';
+
 /** Subject of every event of a room except `room_join`. */
 export function roomSubject(roomId: string): string {
   return `CHAT_EVENTS.${roomId}`;

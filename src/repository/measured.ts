@@ -1,21 +1,35 @@
+import { ChatError, type Reason } from '../chat/errors.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 import type { RoomsRepository } from './rooms-repository.ts';
 
-/** The same repository, with the time of every operation observed under its name in snake_case. */
+/** Reasons that say that the store failed, and not that it refused. */
+const FAULTS: ReadonlySet<string> = new Set<Reason>([
+  'internal_server_error',
+  'store_unavailable',
+  'overloaded',
+]);
+
+/**
+ * The same repository, with the time of every operation observed under its name in snake_case, and a span for it where it is part
+ * of a trace.
+ */
 export function measured(
   rooms: RoomsRepository,
   duration: Metrics['queryDuration'],
   database: 'postgres' | 'scylladb',
+  tracing?: Tracing,
 ): RoomsRepository {
   const wrap = <A extends unknown[], R>(
     operation: string,
     call: (...args: A) => Promise<R>,
   ): ((...args: A) => Promise<R>) => {
     const timer = duration.labels({ operation, database });
+    const work = tracing === undefined ? call : traced(tracing, operation, database, call);
     return async (...args) => {
       const startedAt = performance.now();
       try {
-        return await call(...args);
+        return await work(...args);
       } finally {
         timer.observe((performance.now() - startedAt) / 1000);
       }
@@ -47,5 +61,33 @@ export function measured(
     getMessagesForSync: wrap('get_messages_for_sync', rooms.getMessagesForSync),
     getMessageRead: wrap('get_message_read', rooms.getMessageRead),
     getMessageReactions: wrap('get_message_reactions', rooms.getMessageReactions),
+  };
+}
+
+/** The operation in a span under that of its caller; without one, what it does is nobody's question. */
+function traced<A extends unknown[], R>(
+  tracing: Tracing,
+  operation: string,
+  database: 'postgres' | 'scylladb',
+  call: (...args: A) => Promise<R>,
+): (...args: A) => Promise<R> {
+  const system = database === 'postgres' ? 'postgresql' : database;
+  const start = {
+    name: operation,
+    kind: 'client',
+    attributes: { 'db.system.name': system, 'db.operation.name': operation },
+  } as const;
+  return async (...args) => {
+    const span = tracing.child(start);
+    if (span === undefined) return await call(...args);
+    try {
+      const result = await tracing.run(span, () => call(...args));
+      span.end();
+      return result;
+    } catch (error) {
+      const reason = error instanceof ChatError ? error.reason : 'internal_server_error';
+      span.end({ attributes: { 'error.type': reason }, error: FAULTS.has(reason) ? reason : undefined });
+      throw error;
+    }
   };
 }

@@ -1,6 +1,7 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import type { Caller } from '../auth/caller.ts';
 import type { Chat } from '../chat/chat.ts';
+import type { Logger } from '../logger.ts';
 import type { Streams } from '../streams/streams.ts';
 import { callerOf } from './context.ts';
 
@@ -8,6 +9,7 @@ import { callerOf } from './context.ts';
 export interface RpcDeps {
   readonly chat: Chat;
   readonly streams: Pick<Streams, 'open'>;
+  readonly logger: Logger;
 }
 
 /** A handler that hands caller and request to a rule and answers what it answers. */

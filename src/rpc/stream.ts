@@ -4,13 +4,18 @@ import { ChatError } from '../chat/errors.ts';
 import { uuid } from '../chat/validation.ts';
 import type { ChatService } from '../gen/services/chat/v1/service_pb.ts';
 import type { MessageEvent, StreamMessagesRequest } from '../gen/services/chat/v1/types_pb.ts';
-import type { StreamRequest } from '../streams/streams.ts';
+import type { Logger } from '../logger.ts';
+import type { DeliveredEvent, StreamRequest } from '../streams/streams.ts';
+import { endCall } from './call-span.ts';
 import { callerOf } from './context.ts';
 import type { RpcDeps } from './deps.ts';
 import { codecOf, frame, responseKey, write } from './stream-writer.ts';
 
 /** The event stream. */
-export function streamRoutes({ streams }: RpcDeps): Pick<ServiceImpl<typeof ChatService>, 'streamMessages'> {
+export function streamRoutes({
+  streams,
+  logger,
+}: RpcDeps): Pick<ServiceImpl<typeof ChatService>, 'streamMessages'> {
   return {
     async *streamMessages(
       request: StreamMessagesRequest,
@@ -22,12 +27,30 @@ export function streamRoutes({ streams }: RpcDeps): Pick<ServiceImpl<typeof Chat
       let isFirst = true;
       // The signal, not the generator's end, releases what the stream holds: a cancelled call may never resume the generator.
       for await (const batch of streams.open(order, context.signal)) {
+        if (isFirst) endCall(context, 'ok');
         if (isFirst || response === undefined) for (const { event } of batch) yield event;
         else await write(response, frame(batch, codec), context.signal);
         isFirst = false;
+        if (logger.isLevelEnabled('debug')) logDelivered(logger, order, batch);
       }
     },
   };
+}
+
+/** Behaviour R18. What the stream says of itself (heartbeats, `resync_required`) is nobody's event. */
+function logDelivered(
+  logger: Logger,
+  { userId, clientId }: StreamRequest,
+  batch: readonly DeliveredEvent[],
+): void {
+  for (const { subject, event } of batch) {
+    if (subject === undefined) continue;
+    const { roomId, eventId } = event;
+    logger.debug(
+      { subject, clientId, roomId, event: event.event.case, eventId, userId },
+      'delivered an event',
+    );
+  }
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Broker, BrokerState, StoredMessage } from '../events/broker.ts';
 import { roomSubject } from '../events/subjects.ts';
 import type { Logger } from '../logger.ts';
+import type { StreamsHooks } from './hooks.ts';
 import type { StreamPosition } from './ports.ts';
 import { RoomOrder, type Succession } from './room-order.ts';
 import { type ResyncReason, readStored, type StreamEvent } from './stream-event.ts';
@@ -9,8 +10,8 @@ import { type ResyncReason, readStored, type StreamEvent } from './stream-event.
 export interface FeedListener {
   /** The feed stands at its first position. */
   starts(): void;
-  /** The next event; `number` is new in its room. */
-  event(event: StreamEvent): void;
+  /** The next event; `number` is new in its room. Answers how many streams see it. */
+  event(event: StreamEvent): number;
   /** Events of the room before the next one are missing. */
   gap(roomId: string): void;
   /** Everything up to the feed's position was handed on. */
@@ -30,17 +31,19 @@ export interface FeedListener {
 export class Feed {
   readonly #listener: FeedListener;
   readonly #logger: Logger;
-  readonly #handedOver: (event: StreamEvent) => void;
+  readonly #hooks: FeedHooks;
   readonly #order = new RoomOrder();
   #position: StreamPosition | undefined;
   #early: StoredMessage[] = [];
+  /** Events of the present batch that belong to a trace, and how many streams see them. */
+  #traced: { readonly event: StreamEvent; readonly streams: number }[] = [];
   #stopped = false;
 
-  /** `handedOver` hears of each event after the listener was through with its batch. */
-  constructor(listener: FeedListener, logger: Logger, handedOver: (event: StreamEvent) => void = () => {}) {
+  /** `hooks` hear of an event after the listener was through with its batch. */
+  constructor(listener: FeedListener, logger: Logger, hooks: FeedHooks = {}) {
     this.#listener = listener;
     this.#logger = logger;
-    this.#handedOver = handedOver;
+    this.#hooks = hooks;
   }
 
   /** Follows the broker from now on. Rejects when the broker can't be followed. */
@@ -76,6 +79,7 @@ export class Feed {
       return;
     }
     const { epoch } = this.#position;
+    const since = Date.now();
     const events: StreamEvent[] = [];
     for (const message of batch) {
       this.#position = { epoch, sequence: message.sequence };
@@ -83,7 +87,10 @@ export class Feed {
       if (event !== undefined) events.push(event);
     }
     this.#listener.batchEnd();
-    for (const event of events) this.#handedOver(event);
+    for (const { committedAt } of events) {
+      if (committedAt !== undefined) this.#hooks.handedOver?.(Date.now() - committedAt);
+    }
+    if (this.#traced.length > 0) this.#tellTraced(since);
   }
 
   /** The event, when it was handed on. */
@@ -105,8 +112,21 @@ export class Feed {
       );
       this.#listener.gap(roomId);
     }
-    if (event !== undefined) this.#listener.event(event);
+    if (event !== undefined) this.#handOver(event);
     return event;
+  }
+
+  #handOver(event: StreamEvent): void {
+    const streams = this.#listener.event(event);
+    const isTraced = event.traceContext !== undefined && this.#hooks.traced !== undefined;
+    // Every instance reads everything: who delivers it to nobody has nothing to tell.
+    if (isTraced && streams > 0) this.#traced.push({ event, streams });
+  }
+
+  #tellTraced(since: number): void {
+    for (const { event, streams } of this.#traced.splice(0)) {
+      this.#hooks.traced?.(event, streams, since);
+    }
   }
 
   #reset(state: BrokerState): void {
@@ -147,6 +167,8 @@ const ROOM_PREFIX = roomSubject('');
 function roomOf(subject: string): string | undefined {
   return subject.startsWith(ROOM_PREFIX) ? subject.slice(ROOM_PREFIX.length) : undefined;
 }
+
+type FeedHooks = Pick<StreamsHooks, 'handedOver' | 'traced'>;
 
 function toPosition({ epoch, last }: BrokerState): StreamPosition {
   return { epoch, sequence: last };

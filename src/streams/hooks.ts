@@ -1,4 +1,4 @@
-import type { ResyncReason } from './stream-event.ts';
+import type { ResyncReason, StreamEvent } from './stream-event.ts';
 
 /** Hears what happens, for metrics. */
 export interface StreamsHooks {
@@ -7,6 +7,8 @@ export interface StreamsHooks {
   ended?(platform: string, reason: string | undefined): void;
   /** An event was given to the streams of this instance, so long after it was committed. */
   handedOver?(delayMs: number): void;
+  /** An event that belongs to a trace was given to so many streams of this instance, more than none, since that time. */
+  traced?(event: StreamEvent, streams: number, since: number): void;
   /** So many events were written to a stream, heartbeats included. */
   written?(events: number): void;
   /** A stream that resumed was given so many events before it went live. */

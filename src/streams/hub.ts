@@ -40,6 +40,8 @@ export class Hub implements FeedListener {
   readonly #position: () => number;
   /** Streams that were given something in this batch. */
   readonly #touched = new Set<Subscriber>();
+  /** Streams that see the present event, those that read it themselves included. */
+  #seeing = 0;
 
   /** `position` tells the sequence at which the feed stands. */
   constructor(recent: RecentEvents, position: () => number) {
@@ -109,14 +111,16 @@ export class Hub implements FeedListener {
     this.#recent.clear(this.#position());
   }
 
-  event(event: StreamEvent): void {
+  event(event: StreamEvent): number {
     this.#recent.add(event);
+    this.#seeing = 0;
     const streams = this.#rooms.get(event.roomId);
     if (event.joinedUser !== undefined) this.#join(event, event.joinedUser);
-    else if (streams === undefined) return;
+    else if (streams === undefined) return 0;
     else if (event.leavers.length > 0) this.#leave(event, streams);
     else if (event.isForActorOnly) this.#toActor(event, streams);
     else this.#toRoom(event, streams);
+    return this.#seeing;
   }
 
   /** Who is in a room with a hole may have missed that he was taken out of it: he begins anew. */
@@ -142,6 +146,7 @@ export class Hub implements FeedListener {
 
   #join(event: StreamEvent, userId: number): void {
     for (const stream of this.streamsOf(userId)) {
+      this.#seeing += 1;
       if (stream.readsItself) continue;
       stream.joined(event);
       this.#touched.add(stream);
@@ -151,14 +156,14 @@ export class Hub implements FeedListener {
   #toRoom(event: StreamEvent, streams: ReadonlyMap<Subscriber, number>): void {
     const { roomEvent } = event;
     streams.forEach((after, stream) => {
-      if (roomEvent > after && !stream.readsItself) this.#give(stream, event);
+      if (roomEvent > after) this.#give(stream, event);
     });
   }
 
   #toActor(event: StreamEvent, streams: ReadonlyMap<Subscriber, number>): void {
     for (const stream of this.streamsOf(event.actor)) {
       const after = streams.get(stream);
-      if (after !== undefined && event.roomEvent > after && !stream.readsItself) this.#give(stream, event);
+      if (after !== undefined && event.roomEvent > after) this.#give(stream, event);
     }
   }
 
@@ -167,9 +172,10 @@ export class Hub implements FeedListener {
     for (const [stream, after] of [...streams]) {
       if (event.roomEvent <= after) continue;
       if (!leavers.has(stream.userId)) {
-        if (!stream.readsItself) this.#give(stream, event);
+        this.#give(stream, event);
         continue;
       }
+      this.#seeing += 1;
       if (!stream.readsItself) this.leave(stream, event.roomId);
       stream.left(event);
       this.#touched.add(stream);
@@ -177,6 +183,8 @@ export class Hub implements FeedListener {
   }
 
   #give(stream: Subscriber, event: StreamEvent): void {
+    this.#seeing += 1;
+    if (stream.readsItself) return;
     stream.live(event);
     this.#touched.add(stream);
   }

@@ -1,5 +1,5 @@
 import { create, toBinary, toJsonString } from '@bufbuild/protobuf';
-import type { StoredMessage } from '../events/broker.ts';
+import type { BroadcastSubject, StoredMessage } from '../events/broker.ts';
 import { decodeWrapper } from '../events/codec.ts';
 import { directSubject, roomSubject } from '../events/subjects.ts';
 import {
@@ -17,6 +17,8 @@ export type ResyncReason = 'cursor_expired' | 'cursor_unknown' | 'overflow';
 /** An event ready to be written: encoded once per codec, whatever the number of streams. */
 export interface DeliveredEvent {
   readonly event: MessageEvent;
+  /** Where the broker had it; undefined for what only this stream is told. */
+  readonly subject: string | undefined;
   /** Binary MessageEvent. Made when first read, then kept. */
   readonly binary: Uint8Array;
   /** UTF-8 of the protobuf JSON, default values included. Made when first read, then kept. */
@@ -34,12 +36,15 @@ interface StreamEventParts {
   readonly actor?: number;
   /** When it was committed, milliseconds since the epoch; undefined when nobody said. */
   readonly committedAt?: number | undefined;
+  /** W3C `traceparent` under which it is delivered; undefined when it is not traced. */
+  readonly traceContext?: string | undefined;
   /** About how many bytes it takes on its way, for the limits of queues. */
   readonly size?: number;
 }
 
 /** Bytes counted for what is not stored, and for the cursor. */
 const SMALL_EVENT = 64;
+const TYPING: BroadcastSubject = 'CHAT_TYPING';
 const json = new TextEncoder();
 
 /** An event with its place in the history. Shared by all streams; never changed after it was made. */
@@ -49,6 +54,7 @@ export class StreamEvent implements DeliveredEvent {
   readonly roomEvent: number;
   readonly actor: number;
   readonly committedAt: number | undefined;
+  readonly traceContext: string | undefined;
   readonly size: number;
   #binary: Uint8Array | undefined;
   #json: Uint8Array | undefined;
@@ -59,6 +65,7 @@ export class StreamEvent implements DeliveredEvent {
     roomEvent = 0,
     actor = 0,
     committedAt,
+    traceContext,
     size = SMALL_EVENT,
   }: StreamEventParts) {
     this.event = event;
@@ -66,6 +73,7 @@ export class StreamEvent implements DeliveredEvent {
     this.roomEvent = roomEvent;
     this.actor = actor;
     this.committedAt = committedAt;
+    this.traceContext = traceContext;
     this.size = size;
     event.cursor = position === undefined ? '' : encodeCursor(position);
   }
@@ -87,6 +95,12 @@ export class StreamEvent implements DeliveredEvent {
 
   get roomId(): string {
     return this.event.roomId;
+  }
+
+  get subject(): string | undefined {
+    if (this.roomId === '') return undefined;
+    if (this.position === undefined) return TYPING;
+    return this.joinedUser === undefined ? roomSubject(this.roomId) : directSubject(this.joinedUser);
   }
 
   /** The user on whose direct subject the event came. */
@@ -119,7 +133,7 @@ export class StreamEvent implements DeliveredEvent {
  */
 export function readStored(epoch: string, message: StoredMessage): StreamEvent | undefined {
   const wrapped = decodeWrapper(message.data);
-  const { roomEvent, committedAt, sequence, subject, data } = message;
+  const { roomEvent, committedAt, traceContext, sequence, subject, data } = message;
   if (wrapped === undefined || roomEvent === undefined || wrapped.event.roomId === '') return undefined;
   const { event, userId: actor } = wrapped;
   const expected =
@@ -127,7 +141,8 @@ export function readStored(epoch: string, message: StoredMessage): StreamEvent |
   if (subject !== expected) return undefined;
   // Base64 takes four bytes for three.
   const size = Math.ceil(data.length * 0.75) + SMALL_EVENT;
-  return new StreamEvent({ event, position: { epoch, sequence }, roomEvent, actor, committedAt, size });
+  const position = { epoch, sequence };
+  return new StreamEvent({ event, position, roomEvent, actor, committedAt, traceContext, size });
 }
 
 /** The heartbeat: the stream is complete up to `position`. */

@@ -1,20 +1,21 @@
 import { ChatError } from '../chat/errors.ts';
 import type { Session } from './session.ts';
+import type { StreamsSettings } from './streams.ts';
 
 /**
  * The open streams of this instance by user and client id.
  *
  * Invariants:
  * - At most one stream per (user, client id): the newest wins, the older one ends with `stream_replaced`.
- * - At most `maxPerUser` client ids of a user at once (0: any number); a replacement does not count twice.
+ * - At most `maxStreamsPerUser` client ids of a user at once (0: any number); a replacement does not count twice.
  * - A stream takes out only itself, never its successor.
  */
 export class StreamRegistry {
-  readonly #maxPerUser: number;
+  readonly #settings: Pick<StreamsSettings, 'maxStreamsPerUser'>;
   readonly #users = new Map<number, Map<string, Session>>();
 
-  constructor(maxPerUser: number) {
-    this.#maxPerUser = maxPerUser;
+  constructor(settings: Pick<StreamsSettings, 'maxStreamsPerUser'>) {
+    this.#settings = settings;
   }
 
   /** Takes the stream in and ends the one it replaces. Throws `too many connections`, and then changes nothing. */
@@ -22,7 +23,8 @@ export class StreamRegistry {
     const { userId, clientId } = session.request;
     const clients = this.#users.get(userId) ?? new Map<string, Session>();
     const older = clients.get(clientId);
-    if (older === undefined && this.#maxPerUser > 0 && clients.size >= this.#maxPerUser) {
+    const { maxStreamsPerUser } = this.#settings;
+    if (older === undefined && maxStreamsPerUser > 0 && clients.size >= maxStreamsPerUser) {
       throw new ChatError('too many connections');
     }
     this.#users.set(userId, clients);

@@ -58,7 +58,7 @@ export interface StreamsSettings {
   readonly bufferEvents: number;
   /** The same in bytes; 1 MiB. */
   readonly bufferBytes: number;
-  /** Client ids of one user with an open stream on this instance; 0: any number. */
+  /** Client ids of one user with an open stream on this instance; 0: any number. Looked up for each stream, so it may change. */
   readonly maxStreamsPerUser: number;
   /** Whether live events come from the instance's one reader, or each stream has a reader of its own at the broker. */
   readonly consumers: 'shared' | 'per-client';
@@ -113,8 +113,8 @@ class LiveStreams implements Streams {
     this.#deps = deps;
     this.#recent = new RecentEvents(settings.recentEvents);
     this.#hub = new Hub(this.#recent, () => this.#position().sequence);
-    this.#feed = new Feed(this.#hub, logger, (event) => this.#handedOver(event));
-    this.#registry = new StreamRegistry(settings.maxStreamsPerUser);
+    this.#feed = new Feed(this.#hub, logger, deps.hooks);
+    this.#registry = new StreamRegistry(settings);
     this.#openings = new Openings(broker, this.#registry);
     this.#typing = new Typing(broker, this.#hub);
     this.#enrichment = new Enrichment(directory, logger);
@@ -170,10 +170,6 @@ class LiveStreams implements Streams {
       fullest = Math.max(fullest, out.undelivered);
     }
     return { events, fill: Math.min(1, fullest / bufferEvents) };
-  }
-
-  #handedOver({ committedAt }: StreamEvent): void {
-    if (committedAt !== undefined) this.#deps.hooks?.handedOver?.(Date.now() - committedAt);
   }
 
   #admit(session: Session): void {

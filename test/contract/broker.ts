@@ -7,6 +7,7 @@ import {
   type StoredMessage,
 } from '../../src/events/broker.ts';
 import { directSubject, roomSubject } from '../../src/events/subjects.ts';
+import { callersTrace } from '../support/trace-headers.ts';
 
 /** A message with a random id and recognisable data. */
 export function brokerMessage(subject: string, roomEvent: number, id: string = randomUUID()): BrokerMessage {
@@ -75,6 +76,27 @@ export function exerciseBroker(name: string, makeBroker: () => Promise<Broker>):
       const sequences = found.map((message) => message.sequence);
       expect(sequences).toEqual([...new Set(sequences)].sort((a, b) => a - b));
       expect(sequences[0]).toBeGreaterThan(last);
+    });
+
+    test('hands on when an event was committed and to which trace it belongs, live and from the history', async () => {
+      const subject = freshSubject();
+      const live: StoredMessage[] = [];
+      await broker.follow({
+        messages: (batch) => live.push(...batch.filter((message) => message.subject === subject)),
+        reset: () => expect.unreachable(),
+      });
+      const { traceparent } = callersTrace();
+      await publishAll(broker, [
+        { ...brokerMessage(subject, 1), committedAt: 1_234_567, traceContext: traceparent },
+        brokerMessage(subject, 2),
+      ]);
+      await vi.waitFor(() => expect(live.length).toBe(2), 10_000);
+      for (const found of [live, await history(broker, [subject])]) {
+        expect(found.map(({ committedAt, traceContext }) => [committedAt, traceContext])).toEqual([
+          [1_234_567, traceparent],
+          [undefined, undefined],
+        ]);
+      }
     });
 
     test('stores a message with the same id once, and what follows it', async () => {

@@ -10,6 +10,7 @@ import { createPostgresRoomsRepository } from '../../src/repository/postgres/pos
 import type { RoomsRepository } from '../../src/repository/rooms-repository.ts';
 import type { TestDatabase } from '../support/database.ts';
 import { actor, newMessage, newRoom } from '../support/rooms.ts';
+import { callersTrace, traceContext } from '../support/trace-headers.ts';
 
 /** The promises of an {@link Outbox}, on an empty database with the schema. */
 export function exerciseOutbox(name: string, open: () => Promise<TestDatabase>): void {
@@ -23,7 +24,10 @@ export function exerciseOutbox(name: string, open: () => Promise<TestDatabase>):
       database = await open();
       const { db } = database;
       outbox = createPostgresOutbox({ db, signal });
-      repository = createPostgresRoomsRepository({ db, events: signal, notifications: new CommitSignal() });
+      repository = createPostgresRoomsRepository({
+        ...{ db, events: signal, notifications: new CommitSignal() },
+        traceContext: () => traceContext.getStore(),
+      });
       await db.query(`INSERT INTO "user" (id, name, phone) VALUES (1, 'Ana', '+1'), (2, 'Bo', '+2')`);
     });
     afterAll(() => database.drop());
@@ -44,10 +48,18 @@ export function exerciseOutbox(name: string, open: () => Promise<TestDatabase>):
         roomEvent: 3,
         userId: 9,
         payload: toBinary(MessageEventSchema, event),
+        traceContext: '00-trace',
       });
       const [entry] = await outbox.read(10);
       expect(entry?.events).toEqual([
-        { eventId: id, subject: `CHAT_EVENTS.${room}`, roomEvent: 3, userId: 9, event },
+        {
+          eventId: id,
+          subject: `CHAT_EVENTS.${room}`,
+          roomEvent: 3,
+          userId: 9,
+          event,
+          traceContext: '00-trace',
+        },
       ]);
       expect(Math.abs(Date.now() - (entry?.createdAt ?? 0))).toBeLessThan(60_000);
       expect(await outbox.read(10)).toHaveLength(1);
@@ -87,6 +99,19 @@ export function exerciseOutbox(name: string, open: () => Promise<TestDatabase>):
       expect(accepted?.eventId).not.toBe(said?.eventId);
       expect([accepted?.roomEvent, said?.roomEvent]).toEqual([1, 2]);
       expect(await outbox.read(10)).toEqual([entry]);
+    });
+
+    test('both events of a sent message belong to its trace', async () => {
+      const { room } = await repository.createRoom(newRoom([1, 2]));
+      await database.db.query('DELETE FROM outbox');
+      await repository.saveMessage(newMessage(room.id, 1));
+      const { traceparent } = callersTrace();
+      await traceContext.run(traceparent, () => repository.saveMessage(newMessage(room.id, 1)));
+      const entries = await outbox.read(10);
+      expect(entries.map(({ events }) => events.map((event) => event.traceContext))).toEqual([
+        [undefined, undefined],
+        [traceparent, traceparent],
+      ]);
     });
 
     test('entries of a room come in the order of its events, oldest first, as many as asked for', async () => {
@@ -181,12 +206,13 @@ interface Row {
   readonly userId?: number;
   readonly payload?: Uint8Array;
   readonly messageId?: string;
+  readonly traceContext?: string;
 }
 
 async function insert(sql: Sql, row: Row): Promise<void> {
   await sql.query(
-    `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, message_id)
-     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
+    `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, message_id, trace_context)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
     [
       row.id ?? randomUUID(),
       `CHAT_EVENTS.${row.room}`,
@@ -195,6 +221,7 @@ async function insert(sql: Sql, row: Row): Promise<void> {
       row.userId ?? 1,
       row.payload === undefined ? null : Buffer.from(row.payload),
       row.messageId ?? null,
+      row.traceContext ?? null,
     ],
   );
 }

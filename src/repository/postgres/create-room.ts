@@ -18,9 +18,10 @@ export async function createRoom(
   room: NewRoom,
 ): Promise<{ readonly room: Room; readonly created: boolean }> {
   const wanted = { ...room, subscribe: room.subscribe && deps.notifications !== undefined };
+  const traceContext = deps.traceContext?.();
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     const answer = await retryConflicts(
-      async () => await deps.db.transaction(async (tx) => await findOrWrite(tx, wanted)),
+      async () => await deps.db.transaction(async (tx) => await findOrWrite(tx, wanted, traceContext)),
     );
     if (answer === undefined) continue;
     if (answer.created) deps.events.notify();
@@ -34,13 +35,14 @@ export async function createRoom(
 async function findOrWrite(
   tx: Sql,
   room: NewRoom,
+  traceContext: string | undefined,
 ): Promise<{ readonly room: Room; readonly created: boolean } | undefined> {
   const memberIds = [room.creator.userId, ...room.participantIds];
   await checkUsers(tx, memberIds);
   const created = await insertRoom(tx, room);
   if (created) {
     await insertMembers(tx, room, memberIds);
-    await announceRoom(tx, room, memberIds);
+    await announceRoom(tx, room, memberIds, traceContext);
   }
   const id = created ? room.id : await findPair(tx, room);
   const view = id === undefined ? undefined : await loadRoom(tx, room.creator.userId, id, 'full');
@@ -105,15 +107,20 @@ async function insertMembers(tx: Sql, room: NewRoom, memberIds: readonly number[
 }
 
 /** Announces a new room to its members. Everybody sees its events from the first one on, so each join carries number 0. */
-export async function announceRoom(tx: Sql, room: NewRoom, memberIds: readonly number[]): Promise<void> {
+export async function announceRoom(
+  tx: Sql,
+  room: NewRoom,
+  memberIds: readonly number[],
+  traceContext: string | undefined,
+): Promise<void> {
   const { userId, client } = room.creator;
   const events = memberIds.map((id) => {
     const value = create(RoomJoinEventSchema, { userId: id, joinedAt: room.joinedAt, ownerUserId: userId });
     return encodeEvent(room.id, { case: 'roomJoin', value });
   });
   await tx.query(
-    `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, change_id)
-     SELECT event_id, subject, $1, 0, $2, payload, (SELECT max(id) FROM scylla_change WHERE room_id = $1)
+    `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, change_id, trace_context)
+     SELECT event_id, subject, $1, 0, $2, payload, (SELECT max(id) FROM scylla_change WHERE room_id = $1), $6
      FROM unnest($3::uuid[], $4::text[], $5::bytea[]) WITH ORDINALITY AS o (event_id, subject, payload, n) ORDER BY n`,
     [
       room.id,
@@ -121,6 +128,7 @@ export async function announceRoom(tx: Sql, room: NewRoom, memberIds: readonly n
       events.map(({ eventId }) => eventId),
       memberIds.map(directSubject),
       events.map(({ payload }) => payload),
+      traceContext ?? null,
     ],
   );
   if (!room.subscribe) return;

@@ -110,6 +110,7 @@ export async function markMessagesAsRead(
 ): Promise<number> {
   const ids = [...new Set(messageIds)];
   if (ids.length === 0) return 0;
+  const traceContext = deps.traceContext?.();
   // Author and number of a message never change, so they may be read before the lock.
   const found = await findMessages(deps.db, roomId, ids);
   if (found.size !== ids.length) throw notFound();
@@ -132,7 +133,7 @@ export async function markMessagesAsRead(
   const { rows } = await retryConflicts(
     async () =>
       await deps.db.query<{ marked: number | null }>(
-        '/* mark_read */ SELECT chat_mark_read($1::uuid, $2::int, $3::uuid[], $4::bigint, $5::uuid[], $6::bytea[]) AS marked',
+        '/* mark_read */ SELECT chat_mark_read($1::uuid, $2::int, $3::uuid[], $4::bigint, $5::uuid[], $6::bytea[], $7::text) AS marked',
         [
           roomId,
           actor.userId,
@@ -140,6 +141,7 @@ export async function markMessagesAsRead(
           Math.max(0, ...read.map(({ sequence }) => sequence)),
           events.map(({ eventId }) => eventId),
           events.map(({ payload }) => payload),
+          traceContext ?? null,
         ],
       ),
   );

@@ -12,7 +12,7 @@ import { loadMessages } from './message-rows.ts';
 import { guarded } from './store-errors.ts';
 
 /** The advisory lock of the one active dispatcher; no other lock of the service has this key. */
-const DISPATCH_LOCK = 1_667_854_708;
+export const DISPATCH_LOCK = 1_667_854_708;
 
 /** Messages by id in the neutral view, wherever they are stored; unknown ids are left out. */
 export type LoadMessages = (ids: readonly string[]) => Promise<ReadonlyMap<string, MessageData>>;
@@ -52,12 +52,12 @@ export function createPostgresOutbox(deps: {
 }
 
 const READ = `/* read_outbox */
-SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at
+SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at, trace_context
 FROM outbox ORDER BY id LIMIT $1`;
 
 /** Entries of a room keep their order: one that waits for a change has the same, or an older, one behind it. */
 const READ_SETTLED = `/* read_settled_outbox */
-SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at
+SELECT id, event_id, subject, room_id, room_event, user_id, payload, message_id, created_at, trace_context
 FROM outbox o
 WHERE NOT EXISTS (
   SELECT FROM scylla_change c WHERE c.room_id = o.room_id AND c.id <= coalesce(o.change_id, 9223372036854775807)
@@ -86,6 +86,7 @@ interface OutboxRow {
   readonly payload: Uint8Array | null;
   readonly message_id: string | null;
   readonly created_at: Date;
+  readonly trace_context: string | null;
 }
 
 function toEntry(row: OutboxRow, messages: ReadonlyMap<string, MessageData>): OutboxEntry {
@@ -132,7 +133,8 @@ function sentEvents(row: OutboxRow, message: MessageData): OutboxEvent[] {
 }
 
 function toEvent(row: OutboxRow, roomEvent: number, eventId: string, event: MessageEvent): OutboxEvent {
-  return { eventId, subject: row.subject, roomEvent, userId: row.user_id, event };
+  const traceContext = row.trace_context ?? undefined;
+  return { eventId, subject: row.subject, roomEvent, userId: row.user_id, event, traceContext };
 }
 
 /** A second id that is always the same for the first one: its lowest bit is the other one. */

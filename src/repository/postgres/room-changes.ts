@@ -15,6 +15,8 @@ export interface WriteDeps {
   readonly events: CommitSignal;
   /** Undefined: nobody sends notifications, so no job is stored. */
   readonly notifications: CommitSignal | undefined;
+  /** W3C `traceparent` of what its caller is doing, stored with the events of that; undefined when nothing is traced. */
+  readonly traceContext?: (() => string | undefined) | undefined;
 }
 
 /** What work in a locked room has in hand. */
@@ -38,13 +40,14 @@ export async function inRoom<T>(
   work: (room: RoomWork) => Promise<T>,
   unseen: () => Error = notFound,
 ): Promise<T> {
+  const traceContext = deps.traceContext?.();
   const { result, announced } = await retryConflicts(
     async () =>
       await deps.db.transaction(async (tx) => {
         const room = await lockRoom(tx, roomId);
         const view = room && (await loadRoom(tx, actor.userId, roomId, 'light'));
         if (room === undefined || view === undefined) throw unseen();
-        const journal = new RoomJournal(room, actor, deps.notifications !== undefined);
+        const journal = new RoomJournal(room, actor, deps.notifications !== undefined, traceContext);
         const result = await work({ tx, room, view, journal });
         return { result, announced: await journal.write(tx) };
       }),

@@ -59,6 +59,7 @@ export class RoomJournal {
   readonly #room: LockedRoom;
   readonly #actor: Actor;
   readonly #notifies: boolean;
+  readonly #traceContext: string | undefined;
   readonly #messages: JournalMessage[] = [];
   readonly #outbox: OutboxRow[] = [];
   readonly #joins: JournalJoin[] = [];
@@ -66,10 +67,12 @@ export class RoomJournal {
   #sequence: number;
   #event: number;
 
-  constructor(room: LockedRoom, actor: Actor, notifies: boolean) {
+  /** `traceContext`: W3C `traceparent` of the operation, for its events. */
+  constructor(room: LockedRoom, actor: Actor, notifies: boolean, traceContext: string | undefined) {
     this.#room = room;
     this.#actor = actor;
     this.#notifies = notifies;
+    this.#traceContext = traceContext;
     this.#sequence = room.lastSequence;
     this.#event = room.lastEvent;
   }
@@ -132,6 +135,11 @@ export class RoomJournal {
     return this.#joins;
   }
 
+  /** Whether the room's event counter moves; a `room_join` alone does not move it. */
+  get movesEvents(): boolean {
+    return this.#event > this.#room.lastEvent;
+  }
+
   /** Writes everything; the last thing a transaction does with the room. */
   async write(tx: Sql): Promise<Announced> {
     await this.#writeMessages(tx);
@@ -143,7 +151,7 @@ export class RoomJournal {
   async announce(tx: Sql): Promise<Announced> {
     await this.#writeOutbox(tx);
     await this.#writeNotifications(tx);
-    if (this.#event > this.#room.lastEvent) {
+    if (this.movesEvents) {
       await tx.query(
         `UPDATE room SET last_event = $2, last_sequence = $3, touched_at = $4,
            "lastMessageAt" = CASE WHEN last_sequence < $3 THEN $4 ELSE "lastMessageAt" END
@@ -184,8 +192,8 @@ export class RoomJournal {
   async #writeOutbox(tx: Sql): Promise<void> {
     if (this.#outbox.length === 0) return;
     await tx.query(
-      `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, change_id, created_at)
-       SELECT event_id, subject, $1, room_event, $2, payload, (SELECT max(id) FROM scylla_change WHERE room_id = $1), $3
+      `INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, payload, change_id, created_at, trace_context)
+       SELECT event_id, subject, $1, room_event, $2, payload, (SELECT max(id) FROM scylla_change WHERE room_id = $1), $3, $8
        FROM unnest($4::uuid[], $5::text[], $6::bigint[], $7::bytea[]) WITH ORDINALITY
          AS o (event_id, subject, room_event, payload, n) ORDER BY n`,
       [
@@ -196,6 +204,7 @@ export class RoomJournal {
         this.#outbox.map(({ subject }) => subject),
         this.#outbox.map(({ roomEvent }) => roomEvent),
         this.#outbox.map(({ payload }) => payload),
+        this.#traceContext ?? null,
       ],
     );
   }

@@ -7,6 +7,7 @@ import type { CommitSignal } from './commit-signal.ts';
 import type { Db } from './db.ts';
 import { GroupCommit } from './group-commit.ts';
 import { loadMessages } from './message-rows.ts';
+import type { WriteDeps } from './room-changes.ts';
 
 /** What a stored or repeated send answers. */
 export interface SavedMessage {
@@ -22,9 +23,10 @@ export function createSaveMessage(deps: {
   readonly db: Db;
   readonly events: CommitSignal;
   readonly notifications: CommitSignal | undefined;
+  readonly traceContext?: WriteDeps['traceContext'];
 }): (message: NewMessage) => Promise<SavedMessage> {
-  const { db, events, notifications } = deps;
-  const group = new GroupCommit<NewMessage, SavedRow>({
+  const { db, events, notifications, traceContext } = deps;
+  const group = new GroupCommit<TracedMessage, SavedRow>({
     key: ({ sender, senderMessageId }) =>
       senderMessageId === undefined ? undefined : `${sender.userId}:${senderMessageId}`,
     async write(messages) {
@@ -41,7 +43,8 @@ export function createSaveMessage(deps: {
   });
 
   return async (message) => {
-    const row = await group.add(message);
+    // Asked here: the group is written in the name of all its senders.
+    const row = await group.add(withTrace(message, traceContext?.()));
     if (row.outcome === 'refused') throw notFound();
     if (row.outcome === 'duplicate') {
       const first = (await loadMessages(db, [row.message_id], message.sender.userId)).get(row.message_id);
@@ -54,7 +57,15 @@ export function createSaveMessage(deps: {
   };
 }
 
-async function saveGroup(db: Db, messages: readonly NewMessage[], notifies: boolean): Promise<SavedRow[]> {
+/** A message with the W3C `traceparent` of its own send. */
+export type TracedMessage = NewMessage & { readonly traceContext?: string };
+
+/** The same message when its send is not traced. */
+export function withTrace(message: NewMessage, traceContext: string | undefined): TracedMessage {
+  return traceContext === undefined ? message : { ...message, traceContext };
+}
+
+async function saveGroup(db: Db, messages: readonly TracedMessage[], notifies: boolean): Promise<SavedRow[]> {
   const { rows } = await db.query<AnswerRow>(SAVE, [
     messages.map(({ id }) => id),
     messages.map(({ roomId }) => roomId),
@@ -73,7 +84,7 @@ const SAVE = `/* save_messages */ SELECT * FROM chat_save_messages(
   $1::uuid[], $2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[])`;
 
 /** What few messages have, as JSON; null for a plain one. */
-function extraOf(message: NewMessage): string | null {
+function extraOf(message: TracedMessage): string | null {
   const extra = {
     content_decrypted: message.contentDecrypted,
     lifetime: message.lifetime === 'normal' ? undefined : message.lifetime,
@@ -92,6 +103,7 @@ function extraOf(message: NewMessage): string | null {
     contact_phone: message.contactPhone,
     file: message.file,
     event: message.event,
+    trace_context: message.traceContext,
   };
   const text = JSON.stringify(extra);
   return text === '{}' ? null : text;

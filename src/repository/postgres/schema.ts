@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Db, Sql } from './db.ts';
 
 /** The schema that this code was written for; the last line of schema.sql stores it. */
-export const SCHEMA_VERSION = 2;
+export const SCHEMA_VERSION = 3;
 
 const SCHEMA_FILE = new URL('../../../schema.sql', import.meta.url);
 /** Of the advisory lock that lets one change of a schema run at a time, in either store. */
@@ -14,7 +14,7 @@ export async function applySchema(db: Db): Promise<void> {
   await db.transaction(async (tx) => {
     await tx.query('SET LOCAL statement_timeout = 0');
     await tx.query('SELECT pg_advisory_xact_lock($1)', [MIGRATION_LOCK]);
-    const version = await readVersion(tx);
+    const version = await readSchemaVersion(tx);
     if (version !== undefined && version > SCHEMA_VERSION) throw wrongVersion(version);
     await tx.query(text);
   });
@@ -22,15 +22,15 @@ export async function applySchema(db: Db): Promise<void> {
 
 /** Throws, saying what to do, when the schema is missing or not of {@link SCHEMA_VERSION}. */
 export async function checkSchema(db: Sql): Promise<void> {
-  const version = await readVersion(db);
+  const version = await readSchemaVersion(db);
   if (version === undefined) {
     throw new Error('the database holds no chat schema: run `npm run migrate` first');
   }
   if (version !== SCHEMA_VERSION) throw wrongVersion(version);
 }
 
-/** Undefined when there is no schema. */
-async function readVersion(sql: Sql): Promise<number | undefined> {
+/** The version of the schema in the database; undefined when there is none. */
+export async function readSchemaVersion(sql: Sql): Promise<number | undefined> {
   const found = await sql.query<{ present: boolean }>(
     `SELECT to_regclass('chat_schema') IS NOT NULL AS present`,
     [],

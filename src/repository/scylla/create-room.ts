@@ -18,11 +18,12 @@ export async function createScyllaRoom(
 ): Promise<{ readonly room: Room; readonly created: boolean }> {
   const { db, session, applier, notifications } = deps;
   const wanted = { ...room, subscribe: room.subscribe && notifications !== undefined };
+  const traceContext = deps.traceContext?.();
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt += 1) {
     // A store that is away refuses before anything is decided.
     await session.ping();
     const found = await retryConflicts(
-      async () => await db.transaction(async (tx) => await findOrWrite(tx, wanted)),
+      async () => await db.transaction(async (tx) => await findOrWrite(tx, wanted, traceContext)),
     );
     if (found === undefined) continue;
     const { id, changes } = found;
@@ -40,6 +41,7 @@ export async function createScyllaRoom(
 async function findOrWrite(
   tx: Sql,
   room: NewRoom,
+  traceContext: string | undefined,
 ): Promise<{ readonly id: string; readonly changes: readonly LoggedChange[] } | undefined> {
   const memberIds = [room.creator.userId, ...room.participantIds];
   await checkUsers(tx, memberIds);
@@ -54,7 +56,7 @@ async function findOrWrite(
     clock.rows[0]?.clock ?? 0,
     rowsOf(room, memberIds, createdAt.toISOString()).map((row) => ({ roomId: room.id, row })),
   );
-  await announceRoom(tx, room, memberIds);
+  await announceRoom(tx, room, memberIds, traceContext);
   return { id: room.id, changes };
 }
 

@@ -2,6 +2,7 @@ import { notFound } from '../../chat/errors.ts';
 import type { Room } from '../../gen/services/chat/v1/types_pb.ts';
 import type { CommitSignal } from '../postgres/commit-signal.ts';
 import type { Db, Sql } from '../postgres/db.ts';
+import type { WriteDeps } from '../postgres/room-changes.ts';
 import { type Announced, RoomJournal } from '../postgres/room-journal.ts';
 import { retryConflicts } from '../postgres/store-errors.ts';
 import type { Actor } from '../rooms-repository.ts';
@@ -20,6 +21,8 @@ export interface ScyllaWriteDeps {
   readonly events: CommitSignal;
   /** Given after commits that wrote notification jobs; undefined: nobody sends notifications, so no job is stored. */
   readonly notifications: CommitSignal | undefined;
+  /** As for PostgreSQL. */
+  readonly traceContext?: WriteDeps['traceContext'];
 }
 
 /** What work in a locked room has in hand. */
@@ -49,6 +52,7 @@ export async function inScyllaRoom<T>(
   unseen: () => Error = notFound,
 ): Promise<T> {
   const { db, session, applier, events, notifications } = deps;
+  const traceContext = deps.traceContext?.();
   const { result, changes, announced } = await retryConflicts(
     async () =>
       await db.transaction(async (tx) => {
@@ -63,7 +67,7 @@ export async function inScyllaRoom<T>(
           lastEvent: head.last_event,
           at: locked.at,
         };
-        const journal = new RoomJournal(room, actor, notifications !== undefined);
+        const journal = new RoomJournal(room, actor, notifications !== undefined, traceContext);
         const rows: ChangeRow[] = [];
         const result = await work({ tx, locked, head, view, journal, change: (row) => rows.push(row) });
         return { result, ...(await writeWork(tx, locked, roomId, journal, rows)) };
@@ -75,6 +79,8 @@ export async function inScyllaRoom<T>(
   if (announced.events && changes.length === 0) events.notify();
   return result;
 }
+
+const COUNT_QUIET = 'UPDATE room SET quiet_changes = quiet_changes + 1 WHERE id = $1';
 
 /** Changes first: what is announced waits for them. */
 async function writeWork(
@@ -90,5 +96,7 @@ async function writeWork(
     clock,
     [...rows, ...messages].map((row) => ({ roomId, row })),
   );
+  // One of its counters moves with every change of a room: stamps are made of them.
+  if (changes.length > 0 && !journal.movesEvents) await tx.query(COUNT_QUIET, [roomId]);
   return { changes, announced: await journal.announce(tx) };
 }

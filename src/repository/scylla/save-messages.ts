@@ -4,7 +4,7 @@ import { roomSubject } from '../../events/subjects.ts';
 import type { MessageData } from '../../gen/services/chat/v1/types_pb.ts';
 import type { Sql } from '../postgres/db.ts';
 import { GroupCommit } from '../postgres/group-commit.ts';
-import { type SavedMessage, toStored } from '../postgres/save-messages.ts';
+import { type SavedMessage, type TracedMessage, toStored, withTrace } from '../postgres/save-messages.ts';
 import { createReadBatch } from '../read-batch.ts';
 import type { NewMessage } from '../rooms-repository.ts';
 import {
@@ -30,8 +30,8 @@ import { isActive } from './tables.ts';
 export function createScyllaSaveMessage(
   deps: ScyllaWriteDeps,
 ): (message: NewMessage) => Promise<SavedMessage> {
-  const { db, session, applier, notifications } = deps;
-  const group = new GroupCommit<NewMessage, Saved>({
+  const { db, session, applier, notifications, traceContext } = deps;
+  const group = new GroupCommit<TracedMessage, Saved>({
     key: ({ sender, senderMessageId }) =>
       senderMessageId === undefined ? undefined : sentKey(sender.userId, senderMessageId),
     async write(messages) {
@@ -59,7 +59,7 @@ export function createScyllaSaveMessage(
   });
 
   return async (message) => {
-    const saved = await group.add(message);
+    const saved = await group.add(withTrace(message, traceContext?.()));
     if (saved.outcome === 'refused') throw notFound();
     if (saved.outcome === 'repeated') {
       if (saved.pendingRoom !== undefined) await applier.catchUpRoom(db, saved.pendingRoom);
@@ -77,7 +77,7 @@ export function createScyllaSaveMessage(
 async function saveGroup(
   deps: ScyllaWriteDeps,
   tx: Sql,
-  messages: readonly NewMessage[],
+  messages: readonly TracedMessage[],
 ): Promise<{ readonly saved: Outcome[]; readonly changes: readonly LoggedChange[] }> {
   const keys = messages.flatMap(({ sender, senderMessageId }) =>
     senderMessageId === undefined ? [] : [{ sender: sender.userId, key: senderMessageId }],
@@ -157,14 +157,14 @@ class Numbering {
   readonly #notifies: boolean;
   readonly #heads = new Map<string, { sequence: number; event: number }>();
   readonly #rows: { readonly roomId: string; readonly row: ChangeRow }[] = [];
-  readonly #sent: { readonly message: NewMessage; readonly firstEvent: number }[] = [];
+  readonly #sent: { readonly message: TracedMessage; readonly firstEvent: number }[] = [];
 
   constructor(locked: Locked, notifies: boolean) {
     this.#locked = locked;
     this.#notifies = notifies;
   }
 
-  add(message: NewMessage): Outcome {
+  add(message: TracedMessage): Outcome {
     const locked = this.#locked.rooms.get(message.roomId);
     const sender = this.#locked.profiles.get(message.sender.userId);
     if (locked === undefined || sender === undefined) return { outcome: 'refused' };
@@ -214,6 +214,7 @@ class Numbering {
         this.#notifies && message.push ? JSON.stringify(pushOf(message)) : null,
       ),
       this.#sent.map(({ message }) => JSON.stringify(message.sender.client)),
+      this.#sent.map(({ message }) => message.traceContext ?? null),
     ]);
     return changes;
   }
@@ -224,13 +225,13 @@ const WRITE_SENT = `/* write_sent */ WITH head AS (
     UPDATE room SET last_sequence = h.sequence, last_event = h.event, "lastMessageAt" = $1::timestamptz
     FROM unnest($2::uuid[], $3::bigint[], $4::bigint[]) AS h (id, sequence, event) WHERE room.id = h.id
   ), sent AS (
-    SELECT * FROM unnest($5::uuid[], $6::uuid[], $7::bigint[], $8::int[], $9::uuid[], $10::text[], $11::text[], $12::text[])
-      WITH ORDINALITY AS s (event_id, room_id, room_event, user_id, message_id, subject, push, client, n)
+    SELECT * FROM unnest($5::uuid[], $6::uuid[], $7::bigint[], $8::int[], $9::uuid[], $10::text[], $11::text[], $12::text[], $13::text[])
+      WITH ORDINALITY AS s (event_id, room_id, room_event, user_id, message_id, subject, push, client, trace_context, n)
   ), newest AS (
     SELECT i.id AS room_id, (SELECT max(c.id) FROM scylla_change c WHERE c.room_id = i.id) AS change_id FROM unnest($2::uuid[]) AS i (id)
   ), announced AS (
-    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, message_id, change_id, created_at)
-    SELECT s.event_id, s.subject, s.room_id, s.room_event, s.user_id, s.message_id, w.change_id, $1::timestamptz
+    INSERT INTO outbox (event_id, subject, room_id, room_event, user_id, message_id, change_id, created_at, trace_context)
+    SELECT s.event_id, s.subject, s.room_id, s.room_event, s.user_id, s.message_id, w.change_id, $1::timestamptz, s.trace_context
     FROM sent s JOIN newest w ON w.room_id = s.room_id ORDER BY s.n
   )
   INSERT INTO notification_outbox (notification, client, change_id, due_at, created_at)
