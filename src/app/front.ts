@@ -1,15 +1,16 @@
 import { createActiveUsers } from '../auth/active-users.ts';
-import { createTokenVerifier } from '../auth/token-verifier.ts';
+import type { TokenVerifier } from '../auth/token-verifier.ts';
 import type { Chat } from '../chat/chat.ts';
-import type { Secrets } from '../cli/secrets.ts';
 import type { Config } from '../config.ts';
 import type { Service } from '../lifecycle.ts';
+import type { Limits } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { UsersRepository } from '../repository/users-repository.ts';
 import { createRpcHandlers } from '../rpc/adapter.ts';
 import { createHealthHandlers } from '../rpc/health.ts';
 import { createRoutes } from '../rpc/routes.ts';
+import { createClientAddress } from '../server/client-address.ts';
 import { createCors } from '../server/cors.ts';
 import type { HttpHandler } from '../server/exchange.ts';
 import { healthHandler, readinessHandler } from '../server/health.ts';
@@ -17,6 +18,7 @@ import { createHttpServer, type ListenAddress, type ServerLimits } from '../serv
 import { metricsHandler } from '../server/metrics.ts';
 import { failingOf, type Readiness } from '../server/readiness.ts';
 import type { Streams } from '../streams/streams.ts';
+import type { Tracing } from '../tracing/tracing.ts';
 
 /** The ports that the service listens on. */
 export interface Front extends Service {
@@ -33,9 +35,12 @@ export interface FrontDeps {
   readonly chat: Chat;
   readonly streams: Streams;
   readonly users: UsersRepository;
-  readonly secrets: Secrets;
+  readonly verifier: Pick<TokenVerifier, 'verify'>;
+  readonly limits: Limits;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
+  /** Undefined: nothing is traced. */
+  readonly tracing: Tracing | undefined;
   readonly serverLimits: Partial<ServerLimits> | undefined;
 }
 
@@ -112,17 +117,20 @@ function rpcHandlers(
   draining: AbortSignal,
   streamsEnd: AbortSignal,
 ): ReadonlyMap<string, HttpHandler> {
-  const { config, logger, chat, streams, users, secrets, metrics } = deps;
-  const { issuer, audience, sessionCookie, clientIdCookie } = config.auth;
+  const { config, logger, chat, streams, users, verifier, limits, metrics } = deps;
+  const { sessionCookie, clientIdCookie } = config.auth;
   return createRpcHandlers({
-    routes: createRoutes({ chat, streams }),
+    routes: createRoutes({ chat, streams, logger }),
     maxRequestBytes: config.limits.maxRequestBytes,
-    verifier: createTokenVerifier({ keys: secrets.tokenKeys, issuer, audience }, logger),
+    verifier,
+    limits,
+    clientAddress: createClientAddress(config.trustedProxies),
     activeUsers: createActiveUsers(users),
     cookies: { session: sessionCookie, clientId: clientIdCookie },
     draining,
     streamsEnd,
     logger,
     metrics,
+    tracing: deps.tracing,
   });
 }

@@ -68,6 +68,11 @@ function messageMetrics(registers: Registry[]) {
       labelNames: ['limit', 'outcome'] as const,
       registers,
     }),
+    rateLimitFallbacks: new Counter({
+      name: 'chat_rate_limit_fallbacks_total',
+      help: 'Decisions that the limits of the process made, because Redis did not answer.',
+      registers,
+    }),
     cacheOperations: new Counter({
       name: 'chat_cache_operations_total',
       help: 'Operations of the cache: get with hit, miss or stale; get and set with error when the cache did not answer.',
@@ -175,7 +180,7 @@ function dependencyMetrics(registers: Registry[]) {
   return {
     ready: new Gauge({
       name: 'chat_ready',
-      help: '1 while /readyz answers 200, else 0.',
+      help: '1 while every dependency passes its check, else 0.',
       registers,
     }),
     dependencyUp: new Gauge({

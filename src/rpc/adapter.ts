@@ -12,13 +12,18 @@ import {
   universalRequestFromNodeRequest,
   universalResponseToNodeResponse,
 } from '@connectrpc/connect-node';
+import type { Limits } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
+import { traceCalls } from './call-span.ts';
+import { peerKey } from './context.ts';
 import { type CallsDeps, createCallsInterceptor } from './interceptors/calls.ts';
 import { createGate, type GateDeps } from './interceptors/gate.ts';
+import { createLimitsInterceptor, type LimitsDeps } from './interceptors/limits.ts';
 import { responseKey } from './stream-writer.ts';
 
 /** What the adapter needs. */
-export interface AdapterDeps extends GateDeps, CallsDeps {
+export interface AdapterDeps extends GateDeps, CallsDeps, LimitsDeps {
+  readonly limits: Limits;
   /** Registers every service. */
   readonly routes: (router: ConnectRouter) => void;
   /** Of one request message, after decompression. */
@@ -43,10 +48,11 @@ export function createRpcHandlers(deps: AdapterDeps): ReadonlyMap<string, RpcHan
     readMaxBytes: deps.maxRequestBytes,
     jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: true },
     requestGate: createGate(deps),
-    interceptors: [createCallsInterceptor(deps)],
+    interceptors: [createCallsInterceptor(deps), createLimitsInterceptor(deps)],
   });
   deps.routes(router);
-  return serveRouter(router, deps.logger);
+  const handlers = serveRouter(router, deps.logger);
+  return deps.tracing === undefined ? handlers : traceCalls(deps.tracing, handlers);
 }
 
 /** The procedures of a router by path. What can't be answered is logged, never thrown. */
@@ -67,6 +73,7 @@ async function run(
   response: ServerResponse | Http2ServerResponse,
 ): Promise<void> {
   const values = createContextValues();
+  values.set(peerKey, request.socket.remoteAddress ?? '');
   if (handler.method.methodKind === 'server_streaming') values.set(responseKey, response);
   const universal = universalRequestFromNodeRequest(request, response, undefined, values);
   await universalResponseToNodeResponse(await handler(universal), response);

@@ -33,8 +33,8 @@ const MAX_REQUEST_BYTES = 1_024;
 /** What a service can't do without; anything that fails counts for the empty name, which stands for the whole. */
 const NEEDS: Readonly<Record<string, readonly string[] | 'everything'>> = {
   '': 'everything',
-  // Calls go on without Redis.
-  [ChatService.typeName]: ['postgres', 'scylladb', 'nats'],
+  // Calls go on without the broker and without Redis.
+  [ChatService.typeName]: ['postgres', 'scylladb'],
   [TokensService.typeName]: ['postgres'],
   [UsersService.typeName]: ['postgres'],
 };

@@ -1,8 +1,9 @@
 import type { HttpRequest, HttpResponse } from './exchange.ts';
 
 const METHODS = 'GET, HEAD, POST, PUT, PATCH, DELETE, CONNECT, OPTIONS, TRACE';
-/** What a browser may read beside the body: the inherited two, the end of a gRPC-Web call, and the request id. */
-const EXPOSED = 'Link, Set-Cookie, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, X-Request-Id';
+/** What a browser may read beside the body: the inherited two, the end of a gRPC-Web call, the request id, and when to come back. */
+const EXPOSED =
+  'Link, Set-Cookie, Grpc-Status, Grpc-Message, Grpc-Status-Details-Bin, X-Request-Id, Retry-After';
 const MAX_AGE_S = 300;
 
 /** Adds the CORS headers of one request; answers it and returns true when it is a preflight. */

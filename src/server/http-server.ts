@@ -50,6 +50,8 @@ export interface ServerLimits {
   readonly maxConnections: number;
 }
 
+/** Connections that a server takes at a time, unless it is told otherwise. */
+export const MAX_CONNECTIONS = 50_000;
 const DEFAULT_LIMITS: ServerLimits = {
   firstBytesTimeoutMs: 10_000,
   headersTimeoutMs: 15_000,
@@ -58,7 +60,7 @@ const DEFAULT_LIMITS: ServerLimits = {
   idleTimeoutMs: 90_000,
   pingIntervalMs: 20_000,
   pingTimeoutMs: 20_000,
-  maxConnections: 50_000,
+  maxConnections: MAX_CONNECTIONS,
 };
 const SWEEP_MS = 1_000;
 const MAX_STREAMS_PER_CONNECTION = 1_000;

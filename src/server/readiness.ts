@@ -6,6 +6,8 @@ export interface NamedCheck {
   /** One lower-case word, for metrics. */
   readonly dependency: string;
   readonly failure: string;
+  /** Calls fail without it; without others they go on, and only what follows them waits. */
+  readonly essential?: boolean;
   readonly check: Check;
   /** More about it, for people: a line of `/readyz?verbose`. */
   readonly detail?: () => Promise<string | undefined>;
@@ -15,6 +17,8 @@ export interface NamedCheck {
 export interface Report {
   /** Of the first that failed, in their order; undefined when none did. */
   readonly failure: string | undefined;
+  /** The same, of those without which calls fail. */
+  readonly essentialFailure: string | undefined;
   readonly dependencies: readonly DependencyReport[];
 }
 
@@ -60,7 +64,13 @@ export function failingOf({ dependencies }: Report): ReadonlySet<string> {
 
 async function makeReport(checks: readonly NamedCheck[]): Promise<Report> {
   const dependencies = await Promise.all(checks.map(ask));
-  return { failure: dependencies.find(({ failure }) => failure !== undefined)?.failure, dependencies };
+  const firstOf = (counts: (index: number) => boolean): string | undefined =>
+    dependencies.find(({ failure }, index) => failure !== undefined && counts(index))?.failure;
+  return {
+    failure: firstOf(() => true),
+    essentialFailure: firstOf((index) => checks[index]?.essential === true),
+    dependencies,
+  };
 }
 
 async function ask({ dependency, failure, check, detail }: NamedCheck): Promise<DependencyReport> {

@@ -24,6 +24,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { createActiveUsers } from '../../src/auth/active-users.ts';
 import { createTokenVerifier } from '../../src/auth/token-verifier.ts';
 import { ChatError, type Reason } from '../../src/chat/errors.ts';
+import { loadConfig } from '../../src/config.ts';
 import { ChatService } from '../../src/gen/services/chat/v1/service_pb.ts';
 import {
   GetRoomRequestSchema,
@@ -32,9 +33,11 @@ import {
   SendMessageRequestSchema,
 } from '../../src/gen/services/chat/v1/types_pb.ts';
 import { UsersService } from '../../src/gen/services/users/v1/service_pb.ts';
+import { createLimits } from '../../src/limits/limits.ts';
 import { createMetrics } from '../../src/metrics/metrics.ts';
 import { createRpcHandlers } from '../../src/rpc/adapter.ts';
 import { callerOf, requestIdOf } from '../../src/rpc/context.ts';
+import { createClientAddress } from '../../src/server/client-address.ts';
 import { createCors } from '../../src/server/cors.ts';
 import { createHttpServer, type HttpServer } from '../../src/server/http-server.ts';
 
@@ -104,6 +107,7 @@ function routes(router: ConnectRouter): void {
 
 beforeAll(async () => {
   const logger = pino({ level: 'info' }, { write: (line) => logs.push(JSON.parse(line)) });
+  const metrics = createMetrics();
   const handlers = createRpcHandlers({
     routes,
     maxRequestBytes: MAX_BYTES,
@@ -116,7 +120,9 @@ beforeAll(async () => {
     draining: draining.signal,
     streamsEnd: streamsEnd.signal,
     logger,
-    metrics: createMetrics(),
+    limits: createLimits({ rates: loadConfig({}).config.rateLimits, redis: undefined, metrics }),
+    clientAddress: createClientAddress([]),
+    metrics,
   });
   server = createHttpServer({
     host: '127.0.0.1',

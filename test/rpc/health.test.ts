@@ -78,18 +78,20 @@ describe('grpc.health.v1', () => {
   });
 
   test.skipIf(!inject('canStart').nats)(
-    'a service that does not need the broker goes on without it',
+    'the services go on without the broker, the whole does not',
     async () => {
       const nats = await startBroker();
       const { url } = await start({ broker: nats.url as `nats://${string}` });
+      const all = watching(url, '');
       const chat = watching(url, ChatService.typeName);
-      const tokens = watching(url, TokensService.typeName);
-      await expect.poll(() => [chat.told, tokens.told]).toEqual([[Status.SERVING], [Status.SERVING]]);
+      await expect.poll(() => [all.told, chat.told]).toEqual([[Status.SERVING], [Status.SERVING]]);
       await nats.kill();
-      await expect.poll(() => chat.told).toEqual([Status.SERVING, Status.NOT_SERVING]);
+      await expect.poll(() => all.told).toEqual([Status.SERVING, Status.NOT_SERVING]);
+      expect((await fetch(`${url}/readyz`)).status).toBe(503);
+      expect((await fetch(`${url}/readyz?essential`)).status).toBe(200);
       await nats.restart();
-      await expect.poll(() => chat.told).toEqual([Status.SERVING, Status.NOT_SERVING, Status.SERVING]);
-      expect(tokens.told).toEqual([Status.SERVING]);
+      await expect.poll(() => all.told).toEqual([Status.SERVING, Status.NOT_SERVING, Status.SERVING]);
+      expect(chat.told).toEqual([Status.SERVING]);
     },
   );
 });

@@ -354,7 +354,22 @@ describe('health', () => {
     await expect.poll(ready).toBe('200 Ok');
     draining.abort();
     expect(await ready()).toBe('503 shutting down');
+    expect((await fetch(`${url}/readyz?essential`)).status).toBe(503);
     expect((await fetch(`${url}/health`)).status).toBe(200);
+  });
+
+  test('/readyz?essential leaves out what calls go on without', async () => {
+    const state: Record<string, string | undefined> = { store: undefined, cache: 'cache failed' };
+    const check = (name: string, essential: boolean): NamedCheck => ({
+      ...{ dependency: name, failure: `${name} failed`, essential },
+      check: async () => state[name],
+    });
+    const { url } = await start({ checks: [check('cache', false), check('store', true)] });
+    const ready = async (query: string): Promise<string> =>
+      await (await fetch(`${url}/readyz${query}`)).text();
+    expect([await ready(''), await ready('?essential')]).toEqual(['cache failed', 'Ok']);
+    state.store = 'store failed';
+    await expect.poll(() => ready('?essential')).toBe('store failed');
   });
 
   test('/readyz?verbose adds what there is to say, and nothing that could not be found out', async () => {

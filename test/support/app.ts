@@ -18,6 +18,7 @@ import { UserSchema } from '../../src/gen/services/users/v1/types_pb.ts';
 import { createTestDatabase } from './database.ts';
 import { createTestKeyspace, type TestKeyspace } from './keyspace.ts';
 import { startNats } from './nats-server.ts';
+import { NO_RATE_LIMITS } from './no-limits.ts';
 import { usedStore } from './store.ts';
 
 /** Signs the tokens of every test app. */
@@ -49,6 +50,8 @@ export interface TestAppOptions {
   readonly broker?: 'memory' | 'jetstream' | `nats://${string}`;
   /** Users 1 to this many exist; 8. */
   readonly users?: number;
+  /** With the limits that a service has by default; without them unless told so. */
+  readonly limited?: boolean;
   /** Settings beside those. */
   readonly env?: Readonly<Record<string, string>>;
   readonly overrides?: AppOverrides;
@@ -86,6 +89,7 @@ export async function startTestApp(options: TestAppOptions = {}): Promise<TestAp
       JWT_SECRET: TEST_JWT_SECRET,
       DATABASE_URL: databaseUrl,
       NATS_URL: natsUrl,
+      ...(options.limited === true ? {} : NO_RATE_LIMITS),
       ...scylla,
       ...options.env,
     });

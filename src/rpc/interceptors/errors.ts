@@ -35,6 +35,13 @@ export function refusal(reason: Reason, origin: ErrorOrigin, cause?: unknown): C
   return withDetail(new ConnectError(text, CODES[reason], undefined, undefined, cause), origin);
 }
 
+/** The refusal of a call that was too much, with the time after which it may be repeated: whole seconds, as HTTP has it. */
+export function tooMuch(waitMs: number, origin: ErrorOrigin): ConnectError {
+  const error = refusal('rate limit exceeded', origin);
+  error.metadata.set('retry-after', String(Math.max(1, Math.ceil(waitMs / 1000))));
+  return error;
+}
+
 /**
  * What a client is told about anything that was thrown: a ChatError by its reason, the framework's own errors
  * (deadline, cancellation) as they are, everything else `internal_server_error` with the error as cause.

@@ -7,18 +7,23 @@ import { ChatError } from '../../chat/errors.ts';
 import { UsersService } from '../../gen/services/users/v1/service_pb.ts';
 import type { Logger } from '../../logger.ts';
 import type { Metrics } from '../../metrics/metrics.ts';
+import type { Tracing } from '../../tracing/tracing.ts';
+import { endCall } from '../call-span.ts';
 import { type Call, callKey } from '../context.ts';
 import { type ErrorOrigin, refusal, toConnectError, translateFrameworkError } from './errors.ts';
+import { createPatience, type PatienceDeps } from './patience.ts';
 
 /** What the gate needs. */
-export interface GateDeps {
-  readonly verifier: TokenVerifier;
+export interface GateDeps extends PatienceDeps {
+  readonly verifier: Pick<TokenVerifier, 'verify'>;
   readonly activeUsers: ActiveUsers;
   readonly cookies: { readonly session: string; readonly clientId: string };
   /** Aborts when no new stream may open any more. */
   readonly draining: AbortSignal;
   readonly logger: Logger;
   readonly metrics: Pick<Metrics, 'rpcRequests' | 'rpcDuration'>;
+  /** Undefined: nothing is traced. */
+  readonly tracing?: Tracing | undefined;
 }
 
 /**
@@ -28,10 +33,12 @@ export interface GateDeps {
  * text, and the one log line of the RPC is written: method, code, duration, user, client and request id, never content.
  */
 export function createGate(deps: GateDeps): (context: HandlerContext) => Promise<void> {
+  const patience = createPatience(deps);
   return async (context) => {
     const call: Call = {
       requestId: context.requestHeader.get('x-request-id') ?? '',
       startedAt: performance.now(),
+      span: deps.tracing?.current(),
       caller: undefined,
       succeeded: false,
     };
@@ -44,9 +51,11 @@ export function createGate(deps: GateDeps): (context: HandlerContext) => Promise
     if (deps.draining.aborted && context.method.methodKind === 'server_streaming') {
       throw refusal('shutting_down', origin);
     }
+    patience.check(context, origin);
     try {
       call.caller = { ...(await authenticate(context, deps)), client };
     } catch (error) {
+      await patience.failed(context, origin, error);
       throw logged(toConnectError(error, origin), call, deps.logger);
     }
   };
@@ -109,9 +118,12 @@ function finish(
       userId: call.caller?.userId,
       clientId: origin.clientId,
       requestId: call.requestId,
+      traceId: call.span?.traceId,
+      spanId: call.span?.spanId,
     },
     'rpc',
   );
+  endCall(context, code);
 }
 
 /** `ok`, or the Connect code in its wire spelling. A signal without a Connect error before success: the client left. */
