@@ -11,9 +11,10 @@ export class CommandError extends Error {
 
 /**
  * Runs a command and answers its exit code. Expected failures (wrong arguments, wrong settings, a CommandError) end with
- * their text on stderr and code 1, without a stack; anything else passes through.
+ * their text on stderr and code 1, without a stack; anything else passes through. `usageCode` is another one for wrong arguments,
+ * where 1 is an answer of the command itself.
  */
-export async function runCommand(usage: string, work: () => Promise<number>): Promise<number> {
+export async function runCommand(usage: string, work: () => Promise<number>, usageCode = 1): Promise<number> {
   try {
     return await work();
   } catch (error) {
@@ -21,7 +22,7 @@ export async function runCommand(usage: string, work: () => Promise<number>): Pr
     if (!isUsage && !(error instanceof CommandError) && !(error instanceof ConfigError)) throw error;
     console.error(`${styleText('red', '✗', { stream: process.stderr })} ${error.message}`);
     if (isUsage) console.error(`\n${usage}`);
-    return 1;
+    return isUsage ? usageCode : 1;
   }
 }
 

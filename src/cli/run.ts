@@ -7,6 +7,8 @@ const HELP = `Usage: npm start                       starts the service
        npm run migrate                 brings a real database's schema up to date
        npm run scylla -- migrate | validate | status
                                        copies rooms to Scylla, compares, tells how far it is
+       npm run doctor                  tells what the service would run with, and whether it can
+       npm run trace -- MESSAGE_ID     tells where a message is: stored, published, delivered, read
 
 Each command says more with --help. Settings come from the environment: see README.md.`;
 
@@ -17,6 +19,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   chat: async (argv, env) => await (await import('./chat.ts')).runChat(argv, env),
   migrate: async (argv, env) => await (await import('./migrate.ts')).runMigrate(argv, env),
   scylla: async (argv, env) => await (await import('./scylla.ts')).runScylla(argv, env),
+  doctor: async (argv, env) => await (await import('./doctor.ts')).runDoctor(argv, env),
+  trace: async (argv, env) => await (await import('./trace.ts')).runTrace(argv, env),
 };
 
 /** Runs the command that the arguments name, `serve` when they name none, and answers the exit code. */

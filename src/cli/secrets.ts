@@ -14,7 +14,7 @@ export interface GeneratedSecrets {
 }
 
 /** Inside DATA_DIR; readable by its owner only. */
-const FILE = 'secrets.json';
+export const SECRETS_FILE = 'secrets.json';
 
 /**
  * Secrets made at first start and kept in `dataDir`, so that tokens and messages outlive a restart.
@@ -25,11 +25,11 @@ export function loadOrMakeSecrets(dataDir: string): GeneratedSecrets {
   const kept = loadSecrets(dataDir);
   if (kept !== undefined) return kept;
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
-  const draft = join(dataDir, `${FILE}.${process.pid}`);
+  const draft = join(dataDir, `${SECRETS_FILE}.${process.pid}`);
   writeFileSync(draft, `${JSON.stringify(makeSecrets(), null, 2)}\n`, { mode: 0o600 });
   try {
     // A link appears complete or not at all, and fails when another process was first: then its secrets count.
-    linkSync(draft, join(dataDir, FILE));
+    linkSync(draft, join(dataDir, SECRETS_FILE));
   } catch (error) {
     if (!hasCode(error, 'EEXIST')) throw error;
   } finally {
@@ -42,7 +42,7 @@ export function loadOrMakeSecrets(dataDir: string): GeneratedSecrets {
 export function loadSecrets(dataDir: string): GeneratedSecrets | undefined {
   let text: string;
   try {
-    text = readFileSync(join(dataDir, FILE), 'utf8');
+    text = readFileSync(join(dataDir, SECRETS_FILE), 'utf8');
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return undefined;
     throw error;
@@ -70,7 +70,9 @@ function parse(text: string): GeneratedSecrets | undefined {
 }
 
 function loadFailed(dataDir: string): never {
-  throw new Error(`${join(dataDir, FILE)} is damaged: put it back, or remove DATA_DIR to start afresh`);
+  throw new Error(
+    `${join(dataDir, SECRETS_FILE)} is damaged: put it back, or remove DATA_DIR to start afresh`,
+  );
 }
 
 function hasCode(error: unknown, code: string): boolean {

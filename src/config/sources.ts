@@ -8,10 +8,20 @@ export interface Problem {
   readonly allowed: string;
 }
 
+/** The text of a setting, and who says so. */
+export interface Found {
+  readonly text: string;
+  readonly source: 'environment' | 'file';
+  /** The variable, or the key in the file. */
+  readonly key: string;
+}
+
 /** Where the texts of the settings come from. An empty text counts as not set. */
 export interface Sources {
   /** The text of a setting: environment by name and aliases, then the file by its key and by name; undefined when it is nowhere. */
   text(name: string, setting: Setting): string | undefined;
+  /** The same, with its source. */
+  find(name: string, setting: Setting): Found | undefined;
   readonly problems: readonly Problem[];
 }
 
@@ -19,21 +29,19 @@ export interface Sources {
 export function openSources(env: NodeJS.ProcessEnv, configFile: string | undefined): Sources {
   const problems: Problem[] = [];
   const file = configFile === undefined ? undefined : readJson(configFile, problems);
-  return {
-    problems,
-    text(name, setting) {
-      for (const key of [name, ...setting.aliases]) {
-        const value = env[key];
-        if (value !== undefined && value !== '') return value;
-      }
-      const keys = setting.fileKey === undefined ? [name] : [setting.fileKey, name];
-      for (const key of keys) {
-        const value = fileText(file, key, problems);
-        if (value !== undefined) return value;
-      }
-      return undefined;
-    },
+  const find: Sources['find'] = (name, setting) => {
+    for (const key of [name, ...setting.aliases]) {
+      const text = env[key];
+      if (text !== undefined && text !== '') return { text, source: 'environment', key };
+    }
+    const keys = setting.fileKey === undefined ? [name] : [setting.fileKey, name];
+    for (const key of keys) {
+      const text = fileText(file, key, problems);
+      if (text !== undefined) return { text, source: 'file', key };
+    }
+    return undefined;
   };
+  return { problems, find, text: (name, setting) => find(name, setting)?.text };
 }
 
 const WATCHED = /^(CHAT|JWT|STREAM|SCYLLA|POSTGRES|REDIS|NATS|RATE_LIMIT|METRICS|NOTIFICATIONS)_/;

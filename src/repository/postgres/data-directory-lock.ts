@@ -36,6 +36,14 @@ export function lockDirectory(directory: string, logger: Logger): () => void {
   };
 }
 
+/** The process that uses the directory; undefined when none does. Changes nothing. */
+export function directoryUser(directory: string): number | undefined {
+  const file = join(directory, LOCK_FILE);
+  if (held.has(file)) return process.pid;
+  const owner = readOwner(file);
+  return owner !== undefined && isAlive(owner) ? owner.pid : undefined;
+}
+
 /** False when the lock exists. A link, unlike a new file, is complete the moment it exists. */
 function tryLink(mine: string, file: string): boolean {
   try {

@@ -40,7 +40,7 @@ export interface FollowerDeps {
 }
 
 /** The advisory lock of the one who works; no other lock of the service has this key. */
-const FOLLOW_LOCK = 1_667_854_709;
+export const FOLLOW_LOCK = 1_667_854_709;
 const BATCH = 512;
 const FIRST_BACKOFF_MS = 100;
 const LAST_BACKOFF_MS = 5_000;
