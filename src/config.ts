@@ -1,7 +1,7 @@
 import { buildConfig } from './config/build.ts';
 import { conflicts, redisConflicts, type ScyllaRoles, scyllaConflicts } from './config/conflicts.ts';
 import { type Address, SETTINGS, type Setting, type Values } from './config/settings.ts';
-import { openSources, type Problem, type Sources, variableWarnings } from './config/sources.ts';
+import { type Found, openSources, type Problem, type Sources, variableWarnings } from './config/sources.ts';
 
 /** Everything that can be set, checked and with defaults filled in. */
 export interface Config {
@@ -166,19 +166,37 @@ export function loadConfig(
   env: NodeJS.ProcessEnv,
   configFile?: string,
 ): { readonly config: Config; readonly warnings: readonly string[] } {
+  const { config, problems, warnings } = examineConfig(env, configFile);
+  if (problems.length > 0) throw new ConfigError(problems);
+  return { config, warnings };
+}
+
+/** What was read, right or wrong. */
+export interface ExaminedConfig {
+  /** A wrong setting counts as one that is not set. */
+  readonly config: Config;
+  /** With any of them, a service does not start. */
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly string[];
+  /** Where the text of a setting was found, by name; secrets included. */
+  readonly found: ReadonlyMap<string, Found>;
+}
+
+/** Like {@link loadConfig}, for those who explain what is wrong: never throws for a setting. */
+export function examineConfig(env: NodeJS.ProcessEnv, configFile?: string): ExaminedConfig {
   const sources = openSources(env, configFile ?? (env.CONFIG_FILE || undefined));
-  const { values, problems } = readValues(sources);
-  const all = [
-    ...sources.problems,
-    ...problems,
-    ...scyllaConflicts(values),
-    ...redisConflicts(values),
-    ...conflicts(values, problems),
-  ];
-  if (all.length > 0) throw new ConfigError(all);
+  const { values, problems, found } = readValues(sources);
   return {
     config: buildConfig(values),
+    problems: [
+      ...sources.problems,
+      ...problems,
+      ...scyllaConflicts(values),
+      ...redisConflicts(values),
+      ...conflicts(values, problems),
+    ],
     warnings: [...variableWarnings(env), ...siblingWarnings(env, values)],
+    found,
   };
 }
 
@@ -188,10 +206,13 @@ export function environment(): NodeJS.ProcessEnv {
 }
 
 /** Values of the settings; a wrong one is a problem and reads as its default. */
-function readValues(sources: Sources): { readonly values: Values; readonly problems: readonly Problem[] } {
+function readValues(sources: Sources) {
   const problems: Problem[] = [];
+  const all = new Map<string, Found>();
   const read = (name: string, setting: Setting): unknown => {
-    const text = sources.text(name, setting);
+    const source = sources.find(name, setting);
+    if (source !== undefined) all.set(name, source);
+    const text = source?.text;
     const result = setting.schema.safeParse(text);
     if (result.success) return result.data;
     const found = setting.secret
@@ -202,7 +223,7 @@ function readValues(sources: Sources): { readonly values: Values; readonly probl
   };
   const entries = Object.entries(SETTINGS).map(([name, setting]) => [name, read(name, setting)]);
   // The keys are those of SETTINGS and each value was parsed by its own schema.
-  return { values: Object.fromEntries(entries) as Values, problems };
+  return { values: Object.fromEntries(entries) as Values, problems, found: all };
 }
 
 function siblingWarnings(env: NodeJS.ProcessEnv, values: Values): string[] {

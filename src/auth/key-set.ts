@@ -32,12 +32,18 @@ export class KeySet {
     this.#logger = logger;
   }
 
+  /** Asks for the set when there is none. Rejects when it can't be read. */
+  async load(): Promise<void> {
+    if (this.#keys === undefined) await this.#refresh();
+    if (this.#keys === undefined) throw this.#missing();
+  }
+
   /** The key of a token's header, as jose asks for it. */
   readonly get: JWTVerifyGetKey = async (header, token) => {
     if (this.#keys === undefined) await this.#refresh();
     else if (Date.now() - this.#readAt > FRESH_MS) void this.#refresh();
     const keys = this.#keys;
-    if (keys === undefined) throw new Error('the key set is not available', { cause: this.#failure });
+    if (keys === undefined) throw this.#missing();
     try {
       return await keys(header, token);
     } catch (error) {
@@ -46,6 +52,10 @@ export class KeySet {
       return await (this.#keys ?? keys)(header, token);
     }
   };
+
+  #missing(): Error {
+    return new Error('the key set is not available', { cause: this.#failure });
+  }
 
   /** Never rejects. */
   async #refresh(): Promise<void> {

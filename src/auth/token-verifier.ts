@@ -22,6 +22,13 @@ export interface TokenVerifier {
    * can't be had. Resolves at once for a token that was verified within the last minute.
    */
   verify(token: string): Promise<Identity>;
+  /** Resolves when the keys are at hand; rejects when they can't be had. Nobody has to ask. */
+  load(): Promise<void>;
+}
+
+/** What tokens are held to. */
+export interface VerifierOptions extends Pick<AuthConfig, 'issuer' | 'audience'> {
+  readonly keys: TokenKeys;
 }
 
 /** Tokens are compared with the clock this much loosely, seconds. */
@@ -36,11 +43,9 @@ const MAX_TOKEN_CHARS = 8192;
  * Verified tokens are remembered by hash for at most a minute and never beyond their expiry, 10,000 at most:
  * checking a signature costs more than all the rest of a small call.
  */
-export function createTokenVerifier(
-  options: Pick<AuthConfig, 'issuer' | 'audience'> & { readonly keys: TokenKeys },
-  logger: Logger,
-): TokenVerifier {
-  const check = signatureCheck(options.keys, logger);
+export function createTokenVerifier(options: VerifierOptions, logger: Logger): TokenVerifier {
+  const keys = keysOf(options.keys, logger);
+  const check = signatureCheck(keys.verify);
   const claims: JWTVerifyOptions = {
     clockTolerance: CLOCK_TOLERANCE_S,
     requiredClaims: ['exp'],
@@ -49,6 +54,7 @@ export function createTokenVerifier(
   };
   const known = new RecentTokens();
   return {
+    load: keys.load,
     async verify(token) {
       if (token === '' || token.length > MAX_TOKEN_CHARS) throw new ChatError('invalid_token');
       const key = hash('sha256', token, 'base64');
@@ -63,8 +69,7 @@ export function createTokenVerifier(
 
 type Check = (token: string, claims: JWTVerifyOptions) => Promise<JWTPayload>;
 
-function signatureCheck(keys: TokenKeys, logger: Logger): Check {
-  const verify = verifyWith(keys, logger);
+function signatureCheck(verify: Check): Check {
   return async (token, claims) => {
     try {
       return await verify(token, claims);
@@ -76,22 +81,32 @@ function signatureCheck(keys: TokenKeys, logger: Logger): Check {
   };
 }
 
-function verifyWith(keys: TokenKeys, logger: Logger): Check {
+function keysOf(keys: TokenKeys, logger: Logger): { readonly verify: Check; load(): Promise<void> } {
+  const atHand = async (): Promise<void> => {};
   switch (keys.kind) {
     case 'jwks': {
       const set = new KeySet(fetchKeySet(keys.url), logger);
-      return async (token, claims) =>
-        (await jwtVerify(token, set.get, { ...claims, algorithms: ASYMMETRIC })).payload;
+      return {
+        load: () => set.load(),
+        verify: async (token, claims) =>
+          (await jwtVerify(token, set.get, { ...claims, algorithms: ASYMMETRIC })).payload,
+      };
     }
     case 'publicKey': {
       const { key, algorithms } = parsePublicKey(keys.pem);
-      return async (token, claims) =>
-        (await jwtVerify(token, key, { ...claims, algorithms: [...algorithms] })).payload;
+      return {
+        load: atHand,
+        verify: async (token, claims) =>
+          (await jwtVerify(token, key, { ...claims, algorithms: [...algorithms] })).payload,
+      };
     }
     case 'secret': {
       const key = createSecretKey(keys.secret, 'utf8');
-      return async (token, claims) =>
-        (await jwtVerify(token, key, { ...claims, algorithms: ['HS256'] })).payload;
+      return {
+        load: atHand,
+        verify: async (token, claims) =>
+          (await jwtVerify(token, key, { ...claims, algorithms: ['HS256'] })).payload,
+      };
     }
   }
 }

@@ -1,18 +1,22 @@
 import { once } from 'node:events';
 import { parseArgs } from 'node:util';
 import { type App, createApp } from '../app.ts';
-import { type Config, loadConfig } from '../config.ts';
+import { type RunningConfig, readRunningConfig } from '../config/reload.ts';
+import type { Config } from '../config.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { type BannerFacts, renderBanner } from './banner.ts';
 import { runCommand } from './command.ts';
 import { demoMessage } from './demo-data.ts';
+import { onHangup, reloadSettings } from './hangup.ts';
 
 const USAGE = `Usage: npm start -- [--config-file FILE]
 
-Starts the service. Settings come from the environment, then from the JSON file, then from defaults: see README.md.`;
+Starts the service. Settings come from the environment, then from the JSON file, then from defaults: see README.md.
+SIGTERM stops it, SIGHUP makes it read the file again.`;
 
 /**
  * Runs the service until SIGTERM or SIGINT, then stops it gracefully and answers 0; a second signal ends the process at once.
+ * SIGHUP reloads what can be.
  * Answers 1 when it can't start, with the reason as a log line (wrong settings: as text on stderr).
  */
 export async function runServe(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
@@ -25,19 +29,29 @@ export async function runServe(argv: readonly string[], env: NodeJS.ProcessEnv):
       console.log(USAGE);
       return 0;
     }
-    const { config, warnings } = loadConfig(env, values['config-file']);
-    const logger = createLogger({ level: config.log.level, production: config.production });
-    for (const warning of warnings) logger.warn(warning);
+    const settings = readRunningConfig(env, values['config-file']);
+    const { log, production } = settings.config;
+    const logger = createLogger({ level: log.level, production });
+    for (const warning of settings.warnings) logger.warn(warning);
     endOnUnexpectedErrors(logger);
-    return await serve(config, logger);
+    return await serve(settings, logger);
   });
 }
 
-async function serve(config: Config, logger: Logger): Promise<number> {
-  const stopping = firstSignal(logger);
+async function serve(settings: RunningConfig, logger: Logger): Promise<number> {
+  const { config } = settings;
+  const { stopping, onSignal } = firstSignal(logger);
   const app = createApp(config, logger);
+  const starting = app.start();
+  onHangup(
+    async () => {
+      await starting;
+      await reloadSettings({ app, settings, logger });
+    },
+    () => onSignal('SIGHUP'),
+  );
   try {
-    await app.start();
+    await starting;
   } catch (error) {
     logger.fatal(
       { err: error },
@@ -57,8 +71,8 @@ async function serve(config: Config, logger: Logger): Promise<number> {
   return 0;
 }
 
-/** Aborts at the first signal; the second ends the process. */
-function firstSignal(logger: Logger): AbortSignal {
+/** `stopping` aborts at the first signal; the second ends the process. */
+function firstSignal(logger: Logger) {
   const stopping = new AbortController();
   const onSignal = (signal: NodeJS.Signals): void => {
     if (stopping.signal.aborted) process.exit(1);
@@ -67,7 +81,7 @@ function firstSignal(logger: Logger): AbortSignal {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-  return stopping.signal;
+  return { stopping: stopping.signal, onSignal };
 }
 
 /** Nothing is known about the state after an error that nobody caught: the supervisor starts a fresh process. */
