@@ -2,12 +2,18 @@ import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
 import type { ClientParams } from '../auth/caller.ts';
 import { NotificationsService } from '../gen/services/notifications/v1/service_pb.ts';
-import type { NotificationsClient } from './notifications.ts';
+import { NotificationRefused, type NotificationsClient } from './notifications.ts';
+
+/** What only a service that works answers; anything else may as well come from something in front of it. */
+const REFUSALS: ReadonlySet<Code> = new Set([
+  ...[Code.InvalidArgument, Code.OutOfRange, Code.FailedPrecondition, Code.NotFound, Code.AlreadyExists],
+  ...[Code.Unauthenticated, Code.PermissionDenied, Code.Unimplemented],
+]);
 
 /**
  * Calls the notifications service with Connect's JSON codec and the field names of behaviour 1.6.
  * Every call ends within `timeoutMs`. `token` is the service's own bearer; none is sent without it.
- * A failure is an Error that names the method and the code, never what was sent.
+ * A failure is an Error that names the method and the code, never what was sent; a NotificationRefused when it is an answer.
  */
 export function createConnectNotificationsClient(options: {
   readonly url: string;
@@ -70,7 +76,9 @@ async function named(method: string, call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {
-    throw new Error(`${method}: ${Code[ConnectError.from(error).code]}${systemCode(error)}`);
+    const { code } = ConnectError.from(error);
+    const text = `${method}: ${Code[code]}${systemCode(error)}`;
+    throw REFUSALS.has(code) ? new NotificationRefused(text) : new Error(text);
   }
 }
 

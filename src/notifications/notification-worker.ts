@@ -5,6 +5,8 @@
  *  - One loop owns every call to the queue; sending is what runs concurrently, at most `concurrency` at once.
  *  - A job is forgotten only after it was sent, was found pointless, or failed `maxAttempts` times: at least once.
  *  - Jobs sent but not yet forgotten keep their slot, so a queue that is away bounds the repeats to `concurrency`.
+ *  - A job that is not even tried, because the service is left alone, waits until that is over, and never less than after a failure:
+ *    an outage uses up its tries more slowly, not faster. It is still given up after `maxAttempts` of them.
  *  - Only as many jobs are claimed as can start at once: the lease covers one call, not a wait for a slot.
  *  - The order of a room's topic jobs is the queue's: it does not hand out the next before the former is forgotten.
  *  - Polling is the truth. A commit's wake-up and a finished job only shorten the wait.
@@ -12,11 +14,12 @@
 import type { ChatMessagePushEvent } from '../gen/services/notifications/v1/types_pb.ts';
 import type { Service } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
-import type {
-  Notification,
-  NotificationJob,
-  NotificationQueue,
-  NotificationsClient,
+import {
+  type Notification,
+  type NotificationJob,
+  type NotificationQueue,
+  type NotificationsClient,
+  NotificationsPaused,
 } from './notifications.ts';
 
 /** What a push looks like now; undefined when there is nothing to push any more. Rejects when it can't be told now. */
@@ -54,7 +57,7 @@ class NotificationWorker implements Service {
   readonly #waiter = new Waiter();
   /** Ids to forget, and failed jobs to put off: finished, but not yet told to the queue. */
   readonly #done: number[] = [];
-  readonly #failed: NotificationJob[] = [];
+  readonly #failed: { readonly id: number; readonly delayMs: number }[] = [];
   #inFlight = 0;
   #queueIsAway = false;
   #loop: Promise<void> | undefined;
@@ -108,12 +111,12 @@ class NotificationWorker implements Service {
   }
 
   async #settle(): Promise<void> {
-    const { queue, backOffMs } = this.#options;
+    const { queue } = this.#options;
     const ids = [...this.#done];
     if (ids.length > 0) await queue.complete(ids);
     this.#done.splice(0, ids.length);
     for (let job = this.#failed[0]; job !== undefined; job = this.#failed[0]) {
-      await queue.retry(job.id, backOffMs(job.attempt));
+      await queue.retry(job.id, job.delayMs);
       this.#failed.shift();
     }
   }
@@ -129,7 +132,7 @@ class NotificationWorker implements Service {
   }
 
   async #work(job: NotificationJob): Promise<void> {
-    const { maxAttempts, logger, settled } = this.#options;
+    const { maxAttempts, backOffMs, logger, settled } = this.#options;
     const { kind, roomId } = job.notification;
     try {
       await this.#send(job);
@@ -140,7 +143,8 @@ class NotificationWorker implements Service {
       if (job.attempt < maxAttempts) {
         settled(kind, 'retried');
         logger.debug(facts, 'a notification failed and is tried again');
-        this.#failed.push(job);
+        const pausedMs = error instanceof NotificationsPaused ? error.retryAfterMs : 0;
+        this.#failed.push({ id: job.id, delayMs: Math.max(backOffMs(job.attempt), pausedMs) });
       } else {
         settled(kind, 'dropped');
         logger.error(facts, 'a notification is dropped');

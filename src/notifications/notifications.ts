@@ -8,6 +8,19 @@ export interface NotificationsClient {
   sendPush(push: ChatMessagePushEvent, client: ClientParams): Promise<void>;
 }
 
+/** The service is there and refuses this call: the next one may fare better. */
+export class NotificationRefused extends Error {}
+
+/** The call was not made: the service has failed several times in a row, and is left alone for that long. */
+export class NotificationsPaused extends Error {
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number) {
+    super('the notifications service is left alone');
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 /**
  * A notification that a transaction asks for; stored with it, sent after it.
  * A push names only its message: text and recipients are read when it is sent, so no clear text is stored.

@@ -8,10 +8,11 @@ import {
   createNotificationWorker,
   type NotificationWorkerOptions,
 } from '../../src/notifications/notification-worker.ts';
-import type {
-  Notification,
-  NotificationQueue,
-  NotificationsClient,
+import {
+  type Notification,
+  type NotificationQueue,
+  type NotificationsClient,
+  NotificationsPaused,
 } from '../../src/notifications/notifications.ts';
 import { CommitSignal } from '../../src/repository/postgres/commit-signal.ts';
 import { createPostgresNotificationQueue } from '../../src/repository/postgres/notification-queue.ts';
@@ -92,6 +93,27 @@ describe.skipIf(inject('postgresUrl') === '')('the notification worker', () => {
     expect(log.join()).not.toContain('secret text');
     await store(push('m2'));
     await expect.poll(() => service.sent).toEqual(['push m2 by c']);
+  });
+
+  it('puts a job off for as long as the service is left alone, never less than after a failure, and gives it up all the same', async () => {
+    const delays: number[] = [];
+    const retry = async (id: number, delayMs: number): Promise<void> => {
+      delays.push(delayMs);
+      await queue.retry(id, 0);
+    };
+    const pauses = [25_000, 100, 0, 25_000, 25_000];
+    const sendPush = async (): Promise<void> => {
+      throw new NotificationsPaused(pauses[delays.length] ?? 0);
+    };
+    await store(push('m1'));
+    start({
+      queue: { ...queue, retry },
+      client: Object.assign(service, { sendPush }),
+      backOffMs: (attempt) => 1_000 * attempt,
+    });
+    await expect.poll(stored).toBe(0);
+    expect(delays).toEqual([25_000, 2_000, 3_000, 25_000]);
+    expect(errors()).toEqual(['a notification is dropped']);
   });
 
   it('tries again when the push can not be rendered now', async () => {

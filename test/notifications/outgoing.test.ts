@@ -62,6 +62,8 @@ describe('what the notifications service gets', () => {
     const message = { roomId: room.id, content: encrypt(room, 'once'), senderMessageId: 'same' };
     await ana.sendMessage(message);
     await ana.sendMessage(message);
+    // Whether somebody muted the room is asked when a push is sent.
+    await expect.poll(texts).toContain('once');
     await ben.muteRoom({ id: room.id });
     await ana.sendMessage({ roomId: room.id, content: encrypt(room, 'muted') });
     await ben.muteRoom({ id: room.id });
