@@ -3,9 +3,12 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import pino from 'pino';
 import type { Caller } from '../src/auth/caller.ts';
+import type { CacheStore } from '../src/cache/cache-store.ts';
 import { createMessages, type MessagesService } from '../src/chat/messages.ts';
 import { createRooms, type RoomsService } from '../src/chat/rooms.ts';
 import { SendMessageRequestSchema } from '../src/gen/services/chat/v1/types_pb.ts';
+import { createMetrics } from '../src/metrics/metrics.ts';
+import { createCachedRoomsRepository } from '../src/repository/cached-rooms-repository.ts';
 import type { Db } from '../src/repository/postgres/db.ts';
 import { createPgDb } from '../src/repository/postgres/pg-db.ts';
 import { mapInParallel } from '../src/repository/scylla/in-parallel.ts';
@@ -24,9 +27,17 @@ export interface ChatStore {
   readonly rooms: RoomsService;
   /** Sends a message to the room as its first member. */
   send(room: SeedRoom): Promise<void>;
+  /** The same stores, with a cache before them. */
+  cached(cache: CacheStore): CachedChatStore;
   /** Between measurements: waits until Scylla has everything, and takes away what nobody publishes here. */
   settle(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** The rules of the chat over a cache over the stores of a {@link ChatStore}. */
+export interface CachedChatStore extends Pick<ChatStore, 'messages' | 'rooms' | 'send'> {
+  /** Share of the views looked up since the last time that were there and of now, 0 to 1. */
+  hitRate(): Promise<number>;
 }
 
 const LIMITS = {
@@ -52,15 +63,10 @@ export async function openChatStore(
   const stores = await openStores({ db, notifies: false, logger, scylla: scyllaOptions(scylla) });
   // Where Scylla is not written to by those who send, somebody else must.
   if (scylla !== undefined && !scylla.roles.writes) await stores.scylla?.follower.start();
-  const messages = createMessages({ rooms: stores.rooms, keys: ROOM_KEYS, limits: LIMITS });
   const store: ChatStore = {
     db,
-    messages,
-    rooms: createRooms({ rooms: stores.rooms, keys: ROOM_KEYS, limits: LIMITS }),
-    async send(room) {
-      const request = { roomId: room.id, content: CONTENT, senderMessageId: randomUUID() };
-      await messages.sendMessage(callerOf(room.members[0] ?? 0), create(SendMessageRequestSchema, request));
-    },
+    ...rulesOver(stores.rooms),
+    cached: (cache) => cachedOver(stores, cache),
     settle: () => settle(db),
     async close() {
       await stores.scylla?.follower.stop();
@@ -73,6 +79,33 @@ export async function openChatStore(
   await store.settle();
   await db.query('ANALYZE');
   return store;
+}
+
+function rulesOver(rooms: Stores['rooms']): Pick<ChatStore, 'messages' | 'rooms' | 'send'> {
+  const messages = createMessages({ rooms, keys: ROOM_KEYS, limits: LIMITS });
+  return {
+    messages,
+    rooms: createRooms({ rooms, keys: ROOM_KEYS, limits: LIMITS }),
+    async send(room) {
+      const request = { roomId: room.id, content: CONTENT, senderMessageId: randomUUID() };
+      await messages.sendMessage(callerOf(room.members[0] ?? 0), create(SendMessageRequestSchema, request));
+    },
+  };
+}
+
+function cachedOver({ rooms, lists }: Stores, cache: CacheStore): CachedChatStore {
+  if (lists === undefined) throw new Error('these stores are not cached');
+  const { cacheOperations } = createMetrics();
+  return {
+    ...rulesOver(createCachedRoomsRepository(rooms, { ...lists, cache, operations: cacheOperations })),
+    async hitRate() {
+      const { values } = await cacheOperations.get();
+      cacheOperations.reset();
+      const looked = values.filter(({ labels }) => labels.operation === 'get');
+      const sum = (counted: typeof looked): number => counted.reduce((total, { value }) => total + value, 0);
+      return sum(looked.filter(({ labels }) => labels.status === 'hit')) / sum(looked);
+    },
+  };
 }
 
 /** Hands out the rooms one after another, for ever. */

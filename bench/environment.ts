@@ -5,6 +5,7 @@ import { Client } from 'pg';
 import { encryptMessage } from '../src/crypto/message-cipher.ts';
 import { createRoomKeys } from '../src/crypto/room-keys.ts';
 import { startNats } from '../test/support/nats-server.ts';
+import { NO_RATE_LIMITS } from '../test/support/no-limits.ts';
 import { startPostgres } from '../test/support/postgres-server.ts';
 import { type Cassandra, createCassandra } from './cassandra.ts';
 import type { Identity } from './clients.ts';
@@ -19,8 +20,8 @@ export interface Environment {
   readonly quick: boolean;
   /** Makes a database with the schema, users 1 to `users`, and the rooms; resolves to its URL. */
   database(seed: Seed): Promise<string>;
-  /** Starts the service on that database. */
-  chat(databaseUrl: string): Promise<ChatServer>;
+  /** Starts the service on that database; `more` settings beside the usual ones. */
+  chat(databaseUrl: string, more?: Readonly<Record<string, string>>): Promise<ChatServer>;
   /** For keyspaces; not started before the first. */
   readonly cassandra: Cassandra;
   stop(): Promise<void>;
@@ -67,7 +68,7 @@ export async function startEnvironment(options: { readonly quick: boolean }): Pr
       await withClient(url.href, (client) => fill(client, seed));
       return url.href;
     },
-    chat: (databaseUrl) => startChatServer(settings(databaseUrl, natsUrl)),
+    chat: (databaseUrl, more = {}) => startChatServer({ ...settings(databaseUrl, natsUrl), ...more }),
     cassandra,
     async stop() {
       await cassandra.stop();
@@ -117,6 +118,7 @@ function settings(databaseUrl: string, natsUrl: string): Record<string, string> 
     CHAT_IV: MASTER.iv,
     LOG_LEVEL: 'error',
     MAX_STREAMS_PER_USER: '0',
+    ...NO_RATE_LIMITS,
     STREAM_HEARTBEAT_MS: '300000',
   };
 }

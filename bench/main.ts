@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { startEnvironment } from './environment.ts';
 import { type Figure, printTable, writeJson } from './report.ts';
+import { cache } from './scenarios/cache.ts';
 import { fanOut } from './scenarios/fan-out.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
@@ -9,8 +10,9 @@ import { read } from './scenarios/read.ts';
 import { scylla } from './scenarios/scylla.ts';
 import { send } from './scenarios/send.ts';
 import { store } from './scenarios/store.ts';
+import { tracing } from './scenarios/tracing.ts';
 
-const SCENARIOS = [store, send, latency, fanOut, memory, read, scylla];
+const SCENARIOS = [store, send, latency, fanOut, memory, read, scylla, cache, tracing];
 const RESULT = new URL('results/latest.json', import.meta.url);
 
 const { values: flags } = parseArgs({

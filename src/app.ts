@@ -1,6 +1,15 @@
-import { createBroker, createDirectory, createNotificationsClient } from './app/adapters.ts';
+import {
+  cacheRooms,
+  createBroker,
+  createDirectory,
+  createNotificationsClient,
+  redisChecks,
+} from './app/adapters.ts';
 import { createFront, type Front } from './app/front.ts';
 import { countSent, dispatcherHooks, measureState, streamsHooks } from './app/measure.ts';
+import { applyConfig, type Reloadable } from './app/reload.ts';
+import { openTracing, traceDeliveries } from './app/trace.ts';
+import { createReloadableVerifier } from './auth/reloadable-verifier.ts';
 import { type Chat, createChat } from './chat/chat.ts';
 import { createPushRenderer } from './chat/push.ts';
 import { seedDemoData } from './cli/demo-data.ts';
@@ -10,10 +19,12 @@ import { createRoomKeys, type RoomKeys } from './crypto/room-keys.ts';
 import type { Broker } from './events/broker.ts';
 import { createDispatcher, type Dispatcher } from './events/dispatcher.ts';
 import { type Service, startAll, stopAll } from './lifecycle.ts';
-import type { Logger } from './logger.ts';
+import { createLimits } from './limits/limits.ts';
+import { type Logger, withTraceIds } from './logger.ts';
 import { createMetrics } from './metrics/metrics.ts';
 import { createNotificationWorker } from './notifications/notification-worker.ts';
 import type { NotificationsClient } from './notifications/notifications.ts';
+import { connectRedis, type RedisConnection } from './redis/redis-connection.ts';
 import { measured } from './repository/measured.ts';
 import type { Db } from './repository/postgres/db.ts';
 import { openDatabase } from './repository/postgres/open-database.ts';
@@ -23,6 +34,7 @@ import type { UsersRepository } from './repository/users-repository.ts';
 import type { ListenAddress, ServerLimits } from './server/http-server.ts';
 import { createReadiness } from './server/readiness.ts';
 import { createStreams, type Streams } from './streams/streams.ts';
+import type { TracingService } from './tracing/start-tracing.ts';
 
 /** The whole service. `stop` takes ten seconds at most. */
 export interface App extends Service {
@@ -30,6 +42,8 @@ export interface App extends Service {
   address(): ListenAddress;
   /** Where its metrics are: the same, unless they have a port of their own. */
   metricsAddress(): ListenAddress;
+  /** From now on goes by this configuration, as far as that is possible while it runs: see {@link applyConfig}. */
+  reload(config: Config): Promise<void>;
   /** What it is made of, for the command line and tests; throws before it was started. */
   parts(): AppParts;
 }
@@ -75,10 +89,12 @@ export function createApp(config: Config, logger: Logger, overrides: AppOverride
 
 class ChatApp implements App {
   readonly #config: Config;
-  readonly #logger: Logger;
+  #logger: Logger;
   readonly #overrides: AppOverrides;
+  #tracing: TracingService | undefined;
   #parts: AppParts | undefined;
   #front: Front | undefined;
+  #reloadable: Reloadable | undefined;
   #services: readonly Service[] = [];
   #starting: Promise<void> | undefined;
   #stopping: Promise<void> | undefined;
@@ -97,6 +113,11 @@ class ChatApp implements App {
   metricsAddress(): ListenAddress {
     if (this.#front === undefined) throw new Error('the service was not started');
     return this.#front.metricsAddress();
+  }
+
+  async reload(config: Config): Promise<void> {
+    if (this.#reloadable === undefined) throw new Error('the service was not started');
+    await applyConfig(config, this.#reloadable);
   }
 
   parts(): AppParts {
@@ -118,9 +139,15 @@ class ChatApp implements App {
   async #start(): Promise<void> {
     const secrets = secretsOf(this.#config);
     const { database, dataDir } = this.#config;
+    const service = await openTracing(this.#config, this.#logger);
+    const tracing = service?.tracing;
+    if (tracing !== undefined) this.#logger = withTraceIds(this.#logger, () => tracing.current());
+    this.#tracing = service;
     const db = this.#overrides.db ?? (await openDatabase({ ...database, dataDir, logger: this.#logger }));
+    const redis = this.#config.redis && connectRedis(this.#config.redis, this.#logger);
     let stores: Stores | undefined;
     const close = async (): Promise<void> => {
+      await redis?.close();
       await stores?.close();
       await db.close();
     };
@@ -129,15 +156,19 @@ class ChatApp implements App {
         db,
         scylla: this.#config.scylla,
         notifies: this.#wantsNotifications(),
+        traceContext: tracing && (() => tracing.current()?.traceContext),
         logger: this.#logger,
       });
-      const { parts, services } = this.#build(db, stores, secrets);
+      const { parts, services } = this.#build(db, stores, redis, secrets);
       this.#parts = parts;
       if (this.#config.demoData && (await seedDemoData(parts))) this.#logger.info('demo data was made');
       await startAll(services);
-      this.#services = [{ start: async () => {}, stop: close }, ...services];
+      // A receiver of traces that makes a stop wait holds up nothing else.
+      const traces = service === undefined ? [] : [service];
+      this.#services = [...traces, { start: async () => {}, stop: close }, ...services];
     } catch (error) {
       await close();
+      await service?.stop();
       throw error;
     }
   }
@@ -154,6 +185,7 @@ class ChatApp implements App {
   #build(
     db: Db,
     stores: Stores,
+    redis: RedisConnection | undefined,
     secrets: Secrets,
   ): { readonly parts: AppParts; readonly services: readonly Service[] } {
     const config = this.#config;
@@ -161,30 +193,33 @@ class ChatApp implements App {
     const { users, tokens, positions, outbox, scylla } = stores;
     const metrics = createMetrics();
     const database = scylla?.leads === true ? 'scylladb' : 'postgres';
-    const rooms = measured(stores.rooms, metrics.queryDuration, database);
+    const tracing = this.#tracing?.tracing;
+    const rooms = measured(cacheRooms(stores, redis, metrics), metrics.queryDuration, database, tracing);
     const keys = createRoomKeys(secrets.masterKey);
     const broker = this.#overrides.broker ?? createBroker(config, logger);
-    const dispatcher = createDispatcher({ outbox, broker, logger, hooks: dispatcherHooks(metrics) });
+    const dispatcher = createDispatcher({ outbox, broker, logger, hooks: dispatcherHooks(metrics), tracing });
+    const notifications = createNotificationsClient(config, logger);
     const worker = createNotificationWorker({
       queue: stores.notifications,
-      client: this.#overrides.notifications ?? createNotificationsClient(config, logger),
+      client: this.#overrides.notifications ?? notifications.client,
       renderPush: createPushRenderer({ rooms, keys }),
       logger,
       settled: (kind, outcome) => metrics.notifications.inc({ kind, outcome }),
     });
+    const streamsSettings = {
+      heartbeatMs: config.streams.heartbeatMs,
+      bufferEvents: config.streams.buffer,
+      bufferBytes: BUFFER_BYTES,
+      maxStreamsPerUser: config.streams.maxPerUser,
+      consumers: config.streams.consumers,
+    };
     const streams = createStreams({
       broker,
       directory: createDirectory(rooms, users),
       positions,
       logger,
-      settings: {
-        heartbeatMs: config.streams.heartbeatMs,
-        bufferEvents: config.streams.buffer,
-        bufferBytes: BUFFER_BYTES,
-        maxStreamsPerUser: config.streams.maxPerUser,
-        consumers: config.streams.consumers,
-      },
-      hooks: streamsHooks(metrics),
+      settings: streamsSettings,
+      hooks: { ...streamsHooks(metrics), ...(tracing && traceDeliveries(tracing)) },
     });
     const limits = { ...config.limits, storePlaintext: config.storePlaintext };
     const sent = countSent(metrics, database);
@@ -192,7 +227,8 @@ class ChatApp implements App {
     const jwtSecret = secrets.tokenKeys.kind === 'secret' ? secrets.tokenKeys.secret : undefined;
     const parts: AppParts = { db, rooms, users, chat, keys, broker, dispatcher, streams, scylla, jwtSecret };
     const readiness = createReadiness([
-      ...stores.checks,
+      ...stores.checks.map((check) => ({ ...check, essential: true })),
+      ...redisChecks(redis),
       {
         dependency: 'nats',
         failure: NATS_DOWN,
@@ -200,9 +236,15 @@ class ChatApp implements App {
         detail: () => broker.health(),
       },
     ]);
-    measureState(metrics, { db, outbox, dispatcher, streams, scylla, readiness });
+    measureState(metrics, { db, outbox, dispatcher, streams, scylla, redis, notifications, readiness });
+    const { issuer, audience } = config.auth;
+    const verifier = createReloadableVerifier({ keys: secrets.tokenKeys, issuer, audience }, logger);
+    const rateLimits = createLimits({ rates: config.rateLimits, redis, metrics });
+    this.#reloadable = {
+      ...{ limits: rateLimits, verifier, streams: streamsSettings, madeKeys: secrets.tokenKeys },
+    };
     this.#front = createFront({
-      ...{ config, logger, chat, streams, users, secrets, metrics, readiness },
+      ...{ config, logger, chat, streams, users, verifier, limits: rateLimits, metrics, readiness, tracing },
       serverLimits: this.#overrides.serverLimits,
     });
     const follower = scylla === undefined ? [] : [scylla.follower];

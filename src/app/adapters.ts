@@ -1,13 +1,22 @@
+import type { BreakerState } from '../breaker.ts';
+import { createMemoryCacheStore } from '../cache/memory-cache-store.ts';
+import { createRedisCacheStore } from '../cache/redis-cache-store.ts';
 import type { Config } from '../config.ts';
 import type { Broker } from '../events/broker.ts';
 import { createJetStreamBroker } from '../events/jetstream-broker.ts';
 import { createMemoryBroker } from '../events/memory-broker.ts';
 import type { Logger } from '../logger.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import { createConnectNotificationsClient } from '../notifications/connect-notifications-client.ts';
+import { guardNotifications } from '../notifications/guarded-notifications-client.ts';
 import { createLogNotificationsClient } from '../notifications/log-notifications-client.ts';
 import type { NotificationsClient } from '../notifications/notifications.ts';
+import type { RedisConnection } from '../redis/redis-connection.ts';
+import { createCachedRoomsRepository } from '../repository/cached-rooms-repository.ts';
 import type { RoomsRepository } from '../repository/rooms-repository.ts';
+import type { Stores } from '../repository/stores.ts';
 import type { UsersRepository } from '../repository/users-repository.ts';
+import type { NamedCheck } from '../server/readiness.ts';
 import type { StreamDirectory } from '../streams/ports.ts';
 
 const NOTIFICATION_TIMEOUT_MS = 5_000;
@@ -17,12 +26,46 @@ export function createBroker({ nats }: Config, logger: Logger): Broker {
   return nats === undefined ? createMemoryBroker() : createJetStreamBroker({ ...nats, logger });
 }
 
+/** Who is told of pushes and topics, and its breaker, which the log has none of. */
+export interface Notifications {
+  readonly client: NotificationsClient;
+  readonly state: (() => BreakerState) | undefined;
+}
+
 /** The notifications service where the configuration names one, else the log. */
-export function createNotificationsClient({ notifications }: Config, logger: Logger): NotificationsClient {
-  const { url, token } = notifications;
-  if (url === undefined) return createLogNotificationsClient(logger);
+export function createNotificationsClient({ notifications }: Config, logger: Logger): Notifications {
+  const { url, token, breaker } = notifications;
+  if (url === undefined) return { client: createLogNotificationsClient(logger), state: undefined };
   const bearer = token === undefined ? {} : { token };
-  return createConnectNotificationsClient({ url, ...bearer, timeoutMs: NOTIFICATION_TIMEOUT_MS });
+  const client = createConnectNotificationsClient({ url, ...bearer, timeoutMs: NOTIFICATION_TIMEOUT_MS });
+  const guarded = guardNotifications(client, breaker, logger);
+  return { client: guarded, state: guarded.state };
+}
+
+/** The rooms of the stores; where a cache is worth it, it is in Redis when there is one, else in the process. */
+export function cacheRooms(
+  { rooms, lists }: Stores,
+  redis: RedisConnection | undefined,
+  { cacheOperations }: Metrics,
+): RoomsRepository {
+  if (lists === undefined) return rooms;
+  const cache = redis === undefined ? createMemoryCacheStore() : createRedisCacheStore(redis);
+  return createCachedRoomsRepository(rooms, { ...lists, cache, operations: cacheOperations });
+}
+
+/** Whether Redis answers, where there is one. */
+export function redisChecks(redis: RedisConnection | undefined): readonly NamedCheck[] {
+  if (redis === undefined) return [];
+  return [
+    {
+      dependency: 'redis',
+      failure: 'Redis health check failed',
+      async check() {
+        await redis.ping();
+        return undefined;
+      },
+    },
+  ];
 }
 
 /** What streams ask the stores. */

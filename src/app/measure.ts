@@ -4,14 +4,20 @@ import type { BreakerState } from '../breaker.ts';
 import type { Dispatcher, DispatcherHooks } from '../events/dispatcher.ts';
 import type { Outbox } from '../events/outbox.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { RedisConnection } from '../redis/redis-connection.ts';
 import type { Db } from '../repository/postgres/db.ts';
 import type { ScyllaStore } from '../repository/stores.ts';
 import type { Readiness } from '../server/readiness.ts';
 import type { StreamsHooks } from '../streams/hooks.ts';
+import type { ResyncReason } from '../streams/stream-event.ts';
 import type { Streams } from '../streams/streams.ts';
+import type { Notifications } from './adapters.ts';
 
 /** Platforms that are told apart; anything else a client may claim is `unknown`. */
 const PLATFORMS: readonly string[] = ['web', 'android', 'ios'];
+const SEND = '/services.chat.v1.ChatService/SendMessage';
+const PUBLISH_ERRORS = ['not_acknowledged', 'not_encodable'] as const;
+const RESYNC_REASONS: readonly ResyncReason[] = ['cursor_expired', 'cursor_unknown', 'overflow'];
 /** A value that a dependency does not tell in this time is left out of a scrape. */
 const COLLECT_MS = 1_000;
 
@@ -26,9 +32,9 @@ export function dispatcherHooks(metrics: Metrics): DispatcherHooks {
     published({ types, failed, ms }) {
       metrics.publishDuration.observe(ms / 1000);
       for (const type of types) metrics.eventsPublished.inc({ event_type: type });
-      if (failed) metrics.publishErrors.inc({ reason: 'not_acknowledged' });
+      if (failed) metrics.publishErrors.inc({ reason: PUBLISH_ERRORS[0] });
     },
-    dropped: () => metrics.publishErrors.inc({ reason: 'not_encodable' }),
+    dropped: () => metrics.publishErrors.inc({ reason: PUBLISH_ERRORS[1] }),
   };
 }
 
@@ -54,18 +60,36 @@ export interface MeasuredState {
   readonly dispatcher: Dispatcher;
   readonly streams: Streams;
   readonly scylla: ScyllaStore | undefined;
+  readonly redis: RedisConnection | undefined;
+  readonly notifications: Pick<Notifications, 'state'>;
   readonly readiness: Readiness;
 }
 
 /** Lets the gauges of `metrics` be asked for whenever somebody scrapes. */
 export function measureState(metrics: Metrics, state: MeasuredState): void {
-  for (const type of [...PLATFORMS, 'unknown']) metrics.activeConnections.set({ client_type: type }, 0);
+  beginAtZero(metrics);
   metrics.buildInfo.set({ version: packageJson.version }, 1);
   metrics.beforeScrape(() => measureProcess(metrics, state));
   metrics.beforeScrape(() => measureOutbox(metrics, state.outbox));
   metrics.beforeScrape(() => measureReadiness(metrics, state.readiness));
-  const { scylla } = state;
+  const { scylla, redis, notifications } = state;
   if (scylla !== undefined) metrics.beforeScrape(() => measureScylla(metrics, scylla));
+  metrics.beforeScrape(() => {
+    measureBreaker(metrics, 'redis', redis?.state());
+    measureBreaker(metrics, 'notifications', notifications.state?.());
+  });
+}
+
+/** Rates don't see the first event of a series that was not there before: those that alerts look at are there from the start. */
+function beginAtZero(metrics: Metrics): void {
+  for (const type of [...PLATFORMS, 'unknown']) metrics.activeConnections.set({ client_type: type }, 0);
+  for (const code of ['ok', 'internal', 'unavailable']) metrics.rpcRequests.inc({ method: SEND, code }, 0);
+  for (const reason of PUBLISH_ERRORS) metrics.publishErrors.inc({ reason }, 0);
+  for (const reason of RESYNC_REASONS) metrics.resyncs.inc({ reason }, 0);
+  for (const reason of ['closed', 'stream_overflow']) metrics.streamsEnded.inc({ reason }, 0);
+  for (const kind of ['push', 'subscribe', 'unsubscribe']) {
+    for (const outcome of ['sent', 'retried', 'dropped']) metrics.notifications.inc({ kind, outcome }, 0);
+  }
 }
 
 function measureProcess(metrics: Metrics, { dispatcher, streams, db }: MeasuredState): void {
@@ -103,8 +127,9 @@ async function measureScylla(metrics: Metrics, { session, follower }: ScyllaStor
 
 const BREAKER_VALUES: Readonly<Record<BreakerState, number>> = { closed: 0, 'half-open': 1, open: 2 };
 
-function measureBreaker(metrics: Metrics, dependency: string, state: BreakerState): void {
-  metrics.breakerState.set({ dependency }, BREAKER_VALUES[state]);
+/** Nothing is told of what is not used. */
+function measureBreaker(metrics: Metrics, dependency: string, state: BreakerState | undefined): void {
+  if (state !== undefined) metrics.breakerState.set({ dependency }, BREAKER_VALUES[state]);
 }
 
 function clientType(platform: string): string {

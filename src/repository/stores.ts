@@ -2,6 +2,7 @@ import type { Outbox } from '../events/outbox.ts';
 import type { Logger } from '../logger.ts';
 import type { NotificationQueue } from '../notifications/notifications.ts';
 import type { StreamPositions } from '../streams/ports.ts';
+import type { CachedRoomsDeps } from './cached-rooms-repository.ts';
 import { CommitSignal } from './postgres/commit-signal.ts';
 import type { Db } from './postgres/db.ts';
 import { createPostgresNotificationQueue } from './postgres/notification-queue.ts';
@@ -13,6 +14,8 @@ import { createPostgresUsersRepository } from './postgres/users.ts';
 import type { RoomsRepository } from './rooms-repository.ts';
 import { createFollower, type Follower } from './scylla/follower.ts';
 import { loadMessages } from './scylla/message-rows.ts';
+import { loadProfiles, type ReadDeps } from './scylla/profiles.ts';
+import { listRooms } from './scylla/room-list.ts';
 import { checkCqlSchema } from './scylla/schema.ts';
 import { createScyllaRoomsRepository } from './scylla/scylla-rooms-repository.ts';
 import {
@@ -28,6 +31,8 @@ import type { UsersRepository } from './users-repository.ts';
 /** Everything that is stored, behind its ports. */
 export interface Stores {
   readonly rooms: RoomsRepository;
+  /** For a cache of `rooms`, where it buys something: when Scylla leads (docs/caching.md). */
+  readonly lists: Pick<CachedRoomsDeps, 'listRooms' | 'profiles'> | undefined;
   readonly users: UsersRepository;
   readonly tokens: TokensRepository;
   readonly positions: StreamPositions;
@@ -68,6 +73,8 @@ export interface StoresOptions {
   readonly scylla: ScyllaConfig & { readonly roles: StoreRoles | undefined };
   /** Somebody sends notifications, so they are stored. */
   readonly notifies: boolean;
+  /** W3C `traceparent` of what the caller of a store is doing; undefined when nothing is traced. */
+  readonly traceContext?: (() => string | undefined) | undefined;
   readonly logger: Logger;
 }
 
@@ -79,12 +86,13 @@ const LEFT_BEHIND_MS = 1_000;
  * rooms or messages would be missing; a Scylla that only follows may be away.
  */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  const { db, scylla, notifies, logger } = options;
+  const { db, scylla, notifies, traceContext, logger } = options;
   const events = new CommitSignal();
   const jobs = new CommitSignal();
   const { roles } = scylla;
   const state = await enterStore(db, roles ?? { reads: false, writes: false, sync: false });
-  const base = createPostgresRoomsRepository({ db, events, notifications: notifies ? jobs : undefined });
+  const announcing = { db, events, notifications: notifies ? jobs : undefined, traceContext };
+  const base = createPostgresRoomsRepository(announcing);
   const common = {
     checks: [
       {
@@ -100,12 +108,18 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   };
   if (roles === undefined) {
     const outbox = createPostgresOutbox({ db, signal: events });
-    return { ...common, rooms: base, outbox, scylla: undefined, close: async () => undefined };
+    return {
+      ...common,
+      rooms: base,
+      lists: undefined,
+      outbox,
+      scylla: undefined,
+      close: async () => undefined,
+    };
   }
   const leads = scyllaLeads(roles);
   const session = await openSession(scylla, leads, logger);
   logger.info({ leader: state.leader, ...roles }, 'using Scylla');
-  const deps = { db, roles, events, notifications: notifies ? jobs : undefined };
   const follower = createFollower({
     db,
     session,
@@ -116,7 +130,8 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   });
   return {
     ...common,
-    rooms: createScyllaRoomsRepository(base, session, deps),
+    rooms: createScyllaRoomsRepository(base, session, { ...announcing, roles }),
+    lists: leads ? listsOf({ session, sql: db }) : undefined,
     outbox: createPostgresOutbox({
       db,
       signal: events,
@@ -127,6 +142,13 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
     scylla: { leads, session, follower },
     checks: [...common.checks, scyllaCheck({ leads, session, follower })],
     close: () => session.close(),
+  };
+}
+
+function listsOf(reads: ReadDeps): NonNullable<Stores['lists']> {
+  return {
+    listRooms: async (userId, query) => await listRooms(reads, userId, query),
+    profiles: async (userIds) => await loadProfiles(reads.sql, userIds),
   };
 }
 

@@ -6,8 +6,9 @@ import { exerciseMessageSending } from './message-sending.ts';
 import { exerciseMessageWrites } from './message-writes.ts';
 import { exerciseRoomWrites } from './room-writes.ts';
 import type { RoomsRepositoryFixture } from './rooms-repository-adapter.ts';
+import { exerciseTraceContexts } from './trace-contexts.ts';
 
-/** What the suites of writes need: also a second instance of the adapter on the same store. */
+/** What the suites of writes need: also a second instance of the adapter on the same store. Both know the test's {@link traceContext}. */
 export interface RoomsRepositoryWritesFixture extends RoomsRepositoryFixture {
   readonly another: RoomsRepository;
 }
@@ -54,8 +55,8 @@ export class WritesWorld {
     for (;;) {
       const entries = await outbox.read(1000);
       if (entries.length === 0) return events;
-      for (const { subject, roomEvent, userId, eventId, event } of entries.flatMap((entry) => entry.events)) {
-        events.push({ subject, number: roomEvent, userId, eventId, event: event.event, whole: event });
+      for (const { roomEvent, event, ...entry } of entries.flatMap((entry) => entry.events)) {
+        events.push({ ...entry, number: roomEvent, event: event.event, whole: event });
       }
       await outbox.remove(entries.map(({ id }) => id));
     }
@@ -87,6 +88,7 @@ export interface Announced {
   readonly eventId: string;
   readonly event: MessageEvent['event'];
   readonly whole: MessageEvent;
+  readonly traceContext?: string | undefined;
 }
 
 /** The writes of a RoomsRepository and what they announce. */
@@ -107,5 +109,6 @@ export function exerciseRoomsRepositoryWrites(
     exerciseRoomWrites(world);
     exerciseMessageSending(world);
     exerciseMessageWrites(world);
+    exerciseTraceContexts(world);
   });
 }

@@ -5,6 +5,13 @@ import type { ChatService } from '../../src/gen/services/chat/v1/service_pb.ts';
 import type { MessageEvent } from '../../src/gen/services/chat/v1/types_pb.ts';
 
 const RECONNECT_MS = 20;
+const WATCH_MS = 100;
+
+/** What a client may do differently. */
+export interface ResumingOptions {
+  /** It gives a stream up that has said nothing for so long, as clients should after two heartbeats. */
+  readonly silenceMs?: number;
+}
 
 /** Where to connect next: another instance each time, when there are several. */
 export type Connect = () => Promise<Client<typeof ChatService>> | Client<typeof ChatService>;
@@ -19,13 +26,20 @@ export class ResumingClient {
   opened = 0;
   /** Codes with which streams ended. */
   readonly ends: Code[] = [];
+  /** The longest time in which it heard nothing, milliseconds; set it to 0 to begin anew. */
+  longestSilenceMs = 0;
+  #heardAt = performance.now();
   readonly #connect: Connect;
+  readonly #watch: NodeJS.Timeout | undefined;
   readonly #closing = new AbortController();
   readonly #running: Promise<void>;
   #connection = new AbortController();
+  /** Of the stream that is being opened, until it says something. */
+  #openedAt: number | undefined;
 
-  constructor(connect: Connect) {
+  constructor(connect: Connect, { silenceMs }: ResumingOptions = {}) {
     this.#connect = connect;
+    if (silenceMs !== undefined) this.#watch = setInterval(() => this.#giveUp(silenceMs), WATCH_MS);
     this.#running = this.#run();
   }
 
@@ -35,6 +49,7 @@ export class ResumingClient {
   }
 
   async close(): Promise<void> {
+    clearInterval(this.#watch);
     this.#closing.abort();
     await this.#running;
   }
@@ -64,6 +79,18 @@ export class ResumingClient {
     );
   }
 
+  #hear(event: MessageEvent): void {
+    const now = performance.now();
+    this.longestSilenceMs = Math.max(this.longestSilenceMs, now - this.#heardAt);
+    this.#heardAt = now;
+    this.#openedAt = undefined;
+    this.events.push(event);
+  }
+
+  #giveUp(silenceMs: number): void {
+    if (performance.now() - (this.#openedAt ?? this.#heardAt) > silenceMs) this.drop();
+  }
+
   async #run(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       this.#connection = new AbortController();
@@ -71,9 +98,10 @@ export class ResumingClient {
       try {
         const client = await this.#connect();
         this.opened += 1;
+        this.#openedAt = performance.now();
         const cursor = this.events.findLast((event) => event.cursor !== '')?.cursor;
         const request = cursor === undefined ? {} : { cursor };
-        for await (const event of client.streamMessages(request, { signal })) this.events.push(event);
+        for await (const event of client.streamMessages(request, { signal })) this.#hear(event);
       } catch (error) {
         if (!signal.aborted) this.ends.push(ConnectError.from(error).code);
       }
@@ -93,8 +121,9 @@ export class Sender {
   readonly #stop = new AbortController();
   readonly #running: Promise<void>;
 
-  constructor(connect: Connect, roomId: string, name: string) {
-    this.#running = this.#run(connect, roomId, name);
+  /** `everyMs`: the pause after each send. */
+  constructor(connect: Connect, roomId: string, name: string, { everyMs = 0 } = {}) {
+    this.#running = this.#run(connect, roomId, name, everyMs);
   }
 
   /** Resolves when this many sends are acknowledged. */
@@ -109,13 +138,14 @@ export class Sender {
     return this.acknowledged;
   }
 
-  async #run(connect: Connect, roomId: string, name: string): Promise<void> {
+  async #run(connect: Connect, roomId: string, name: string, everyMs: number): Promise<void> {
     while (!this.#stop.signal.aborted) {
       const senderMessageId = `${name}-${this.acknowledged + 1}`;
       try {
         const client = await connect();
         await client.sendMessage({ roomId, content: senderMessageId, senderMessageId }, { timeoutMs: 5_000 });
         this.acknowledged += 1;
+        if (everyMs > 0) await pause(everyMs);
       } catch (error) {
         this.failures.push(ConnectError.from(error).code);
         await pause(RECONNECT_MS);

@@ -11,6 +11,8 @@ const QUERY_TIMEOUT_MS = 15_000;
 const CONNECTION_TIMEOUT_MS = 5_000;
 const LOCK_PING_MS = 2_000;
 const LOCK_PING_TIMEOUT_MS = 5_000;
+/** A connection that holds a lock and asks nothing for so long belongs to a process that stands still. */
+const LOCK_IDLE_MS = 8_000;
 
 const INT8 = 20;
 const INT8_ARRAY = 1016;
@@ -100,8 +102,8 @@ export function createPgDb(options: {
         query_timeout: LOCK_PING_TIMEOUT_MS,
         keepAlive: true,
         application_name: 'connect-chat lock',
-        // So that the server, too, soon lets go of the lock of an instance that fell off the network.
-        options: '-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3',
+        // So that the server, too, soon lets go of the lock of an instance that fell off the network, or stands still.
+        options: `-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3 -c idle_session_timeout=${LOCK_IDLE_MS}`,
       });
       const lost = new AbortController();
       client.on('error', () => lost.abort());

@@ -1,6 +1,7 @@
 import type { Room } from '../../gen/services/chat/v1/types_pb.ts';
 import { pageWindow, UNPAGED } from '../paging.ts';
 import { toFullRoom } from '../room-data.ts';
+import type { RoomListing, StampedRoom } from '../room-listing.ts';
 import type { Page, RoomListQuery } from '../rooms-repository.ts';
 import { activeAt, compareIds, latest, type RoomHead, readHeads } from './heads.ts';
 import { MAX_PARALLEL_READS, mapInParallel } from './in-parallel.ts';
@@ -30,12 +31,65 @@ export interface Candidate {
 
 /** See the port. Everything but order and filters is read for the rooms of the page only. */
 export async function getRoomList(deps: ReadDeps, userId: number, query: RoomListQuery): Promise<Page<Room>> {
+  const { page, total } = await readPage(deps, userId, query);
+  return { items: await readListed(deps, page), total };
+}
+
+/** The same in two steps: see {@link RoomListing}. */
+export async function listRooms(deps: ReadDeps, userId: number, query: RoomListQuery): Promise<RoomListing> {
+  const { page, total } = await readPage(deps, userId, query);
+  const stamps = await readStamps(deps, page);
+  return {
+    total,
+    rooms: page.map(({ me }): StampedRoom => ({ id: me.room_id, stamp: stamps.get(me.room_id) })),
+    async load(roomIds) {
+      const wanted = new Set(roomIds);
+      return await readListed(
+        deps,
+        page.filter(({ me }) => wanted.has(me.room_id)),
+      );
+    },
+  };
+}
+
+async function readPage(
+  deps: ReadDeps,
+  userId: number,
+  query: RoomListQuery,
+): Promise<{ readonly page: readonly Candidate[]; readonly total: number }> {
   const { limit, offset } = pageWindow(query, UNPAGED);
   const candidates = (await readCandidates(deps, userId)).filter((candidate) => isWanted(candidate, query));
   const found =
     query.search.trim() === '' ? candidates : await searchRooms(deps, userId, candidates, query.search);
-  const page = found.sort(byListOrder).slice(offset, offset + limit);
-  return { items: await readListed(deps, page), total: found.length };
+  return { page: found.sort(byListOrder).slice(offset, offset + limit), total: found.length };
+}
+
+/**
+ * The counters of a room move when a change is committed, and its rows in Scylla follow: until they have, the change is noted, and the room
+ * has no stamp. Both are read in one statement, so of one moment. The times are for a database that was restored from a backup and
+ * counts once more what it counted before.
+ */
+const STAMPS = `/* room_stamps */ SELECT r.id, concat_ws(' ', r.last_event, r.quiet_changes, (SELECT changes FROM user_activity),
+    extract(epoch FROM r.touched_at), coalesce(extract(epoch FROM r."lastMessageAt"), 0)) AS stamp
+  FROM room r WHERE r.id = ANY ($1::uuid[]) AND NOT EXISTS (SELECT FROM scylla_change c WHERE c.room_id = r.id)`;
+
+/** Stamps of the rooms that Scylla has everything of, by room. */
+async function readStamps({ sql }: ReadDeps, page: readonly Candidate[]): Promise<Map<string, string>> {
+  if (page.length === 0) return new Map();
+  const { rows } = await sql.query<{ id: string; stamp: string }>(STAMPS, [page.map(({ me }) => me.room_id)]);
+  const counted = new Map(rows.map(({ id, stamp }) => [id, stamp]));
+  return new Map(
+    page.flatMap(({ me }) => {
+      const stamp = counted.get(me.room_id);
+      return stamp === undefined ? [] : [[me.room_id, `${stamp} ${ownStamp(me)}`] as const];
+    }),
+  );
+}
+
+/** The membership was read before the counters, and the view is made of it as it was read: so its values count, not its changes. */
+function ownStamp(me: ParticipantRow): string {
+  const flags = [me.is_pinned, me.is_muted, me.is_partner_blocked].map((flag) => (flag === true ? 1 : 0));
+  return [me.role, ...flags, me.read_sequence ?? 0, me.join_sequence ?? 0].join(' ');
 }
 
 /** The user's rooms: active memberships of undeleted rooms. */

@@ -1,5 +1,6 @@
 import type { CommitSignal } from '../postgres/commit-signal.ts';
 import type { Db } from '../postgres/db.ts';
+import type { WriteDeps } from '../postgres/room-changes.ts';
 import type { RoomsRepository } from '../rooms-repository.ts';
 import { createApplier } from './applier.ts';
 import { createScyllaMessageReads } from './message-reads.ts';
@@ -18,6 +19,8 @@ export interface ScyllaRepositoryDeps {
   readonly events: CommitSignal;
   /** Given after commits that wrote notification jobs; undefined: nobody sends notifications, so none are written. */
   readonly notifications: CommitSignal | undefined;
+  /** As for PostgreSQL. */
+  readonly traceContext?: WriteDeps['traceContext'];
 }
 
 /**
@@ -32,12 +35,12 @@ export interface ScyllaRepositoryDeps {
 export function createScyllaRoomsRepository(
   base: RoomsRepository,
   session: ScyllaSession,
-  { db, roles, events, notifications }: ScyllaRepositoryDeps,
+  { db, roles, ...write }: ScyllaRepositoryDeps,
 ): RoomsRepository {
   const reads = { ...createScyllaRoomReads({ session, db }), ...createScyllaMessageReads({ session, db }) };
-  const applier = createApplier({ db, session, onApplied: () => events.notify() });
+  const applier = createApplier({ db, session, onApplied: () => write.events.notify() });
   if (scyllaLeads(roles)) {
-    return { ...reads, ...createScyllaWrites({ db, session, applier, events, notifications }) };
+    return { ...reads, ...createScyllaWrites({ db, session, applier, ...write }) };
   }
   const mirrored = preferScylla(db, base, reads);
   if (roles.writes) return { ...mirrored, ...writeThrough(db, base, applier) };

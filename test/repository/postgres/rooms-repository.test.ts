@@ -11,6 +11,7 @@ import {
 } from '../../contract/rooms-repository-writes.ts';
 import { createTestDatabase, openPglite, type TestDatabase } from '../../support/database.ts';
 import { actor, newMessage, newRoom } from '../../support/rooms.ts';
+import { traceContext } from '../../support/trace-headers.ts';
 import { insertUsers } from '../../support/users.ts';
 
 /** All suites of the port on one database, which `open` makes. */
@@ -80,7 +81,7 @@ function exerciseOn(name: string, open: () => Promise<TestDatabase>): void {
 
 /** The adapter, twice on one database. */
 function fixtureOn(db: Db, events: CommitSignal, notifications: CommitSignal): RoomsRepositoryWritesFixture {
-  const deps = { db, events, notifications };
+  const deps = { db, events, notifications, traceContext: () => traceContext.getStore() };
   return {
     repository: createPostgresRoomsRepository(deps),
     another: createPostgresRoomsRepository(deps),

@@ -153,13 +153,14 @@ export class RandomChat {
     return pick(users, number) ?? 0;
   }
 
-  /** Mostly one that is not deleted. */
+  /** Mostly one that is not deleted; any one where PostgreSQL does not know them. */
   async #messageIn(roomId: string, number: number): Promise<string> {
     const { rows } = await this.#db.query<{ id: string }>(
       'SELECT id FROM room_message WHERE room_id = $1 AND (deleted_at IS NULL OR $2) ORDER BY sequence',
       [roomId, number % 8 === 7],
     );
-    return pick(rows, number)?.id ?? randomUUID();
+    const sent = this.messages.filter((message) => message.roomId === roomId);
+    return (pick(rows, number) ?? pick(sent, number))?.id ?? randomUUID();
   }
 
   async #send(roomId: string, sender: number, fields: Parameters<SeededRooms['send']>[2]): Promise<void> {

@@ -10,6 +10,7 @@ import {
 } from '../../contract/rooms-repository-writes.ts';
 import { createTestDatabase, openPglite, type TestDatabase } from '../../support/database.ts';
 import { createTestKeyspace, type TestKeyspace } from '../../support/keyspace.ts';
+import { traceContext } from '../../support/trace-headers.ts';
 import { insertUsers } from '../../support/users.ts';
 
 const logger = pino({ level: 'silent' });
@@ -23,7 +24,10 @@ function exerciseOn(name: string, roles: StoreRoles, open: () => Promise<TestDat
     let fixture: RoomsRepositoryWritesFixture;
     beforeAll(async () => {
       [database, keyspace] = await Promise.all([open(), createTestKeyspace()]);
-      const options = { db: database.db, scylla: { ...keyspace.config, roles }, notifies: true, logger };
+      const options = {
+        ...{ db: database.db, scylla: { ...keyspace.config, roles }, notifies: true, logger },
+        traceContext: () => traceContext.getStore(),
+      };
       const one = await openStores(options);
       const another = await openStores(options);
       stores = [one, another];
