@@ -1,11 +1,10 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
-import { chatClient, scyllaEnv, TEST_JWT_SECRET, usersClient } from '../support/app.ts';
+import { chatClient, scyllaEnv, usersClient } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { type NatsServer, startNats } from '../support/nats-server.ts';
-import { freePort } from '../support/ports.ts';
 import { ResumingClient, Sender } from '../support/resuming-client.ts';
+import { type ServiceProcess, startServiceProcess } from '../support/service-process.ts';
 import { usedStore } from '../support/store.ts';
 
 /** The process itself, as an operator starts and stops it. */
@@ -25,35 +24,13 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the p
     await nats?.stop();
   });
 
-  async function launch(port: number): Promise<ChildProcess> {
-    const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
-      env: {
-        PATH: process.env.PATH,
-        SERVER_ADDRESS: `127.0.0.1:${port}`,
-        DATABASE_URL: database.url,
-        NATS_URL: nats.url,
-        JWT_SECRET: TEST_JWT_SECRET,
-        CHAT_KEY: '0'.repeat(64),
-        CHAT_IV: '0'.repeat(32),
-        ...scylla,
-      },
-      stdio: ['ignore', 'pipe', 'pipe'],
-    });
-    let log = '';
-    child.stdout?.on('data', (chunk) => {
-      log += String(chunk);
-    });
-    child.stderr?.on('data', (chunk) => {
-      log += String(chunk);
-    });
-    await expect.poll(() => log, { timeout: 60_000 }).toContain('listening');
-    return child;
+  async function launch(): Promise<ServiceProcess> {
+    return await startServiceProcess({ DATABASE_URL: database.url, NATS_URL: nats.url, ...scylla });
   }
 
   it('drains on SIGTERM under load, exits 0, and nothing acknowledged is lost', async () => {
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    let child = await launch(port);
+    const service = await launch();
+    const { url } = service;
     await (await usersClient(url)).upsertUsers({
       users: [1, 2].map((id) => ({ id, name: `User ${id}` })),
     });
@@ -69,29 +46,25 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the p
     const sender = new Sender(() => client, roomId, 'process');
     for (const signal of ['SIGTERM', 'SIGTERM', 'SIGKILL'] as const) {
       await sender.until(sender.acknowledged + 50);
-      const exited = once(child, 'exit');
-      child.kill(signal);
-      const [code] = await exited;
-      if (signal === 'SIGTERM') expect(code).toBe(0);
-      child = await launch(port);
+      if (signal === 'SIGTERM') expect(await service.terminate()).toBe(0);
+      else await service.kill();
+      await service.start();
     }
     const count = await sender.stop();
     await reader.expectAll(roomId, 1, count);
     expect(reader.opened).toBeGreaterThanOrEqual(4);
     expect(reader.resyncs).toEqual([]);
     await reader.close();
-    child.kill('SIGTERM');
-    await once(child, 'exit');
+    await service.terminate();
   });
 
   it('goes on, and still stops, when nobody reads its log any more', async () => {
-    const port = await freePort();
-    const child = await launch(port);
+    const { child, url } = await launch();
     child.stdout?.destroy();
     child.stderr?.destroy();
     // Each call is a line of log.
     for (let call = 0; call < 3; call += 1) {
-      const answer = await fetch(`http://127.0.0.1:${port}/services.chat.v1.ChatService/GetRooms`, {
+      const answer = await fetch(`${url}/services.chat.v1.ChatService/GetRooms`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: '{}',
@@ -104,8 +77,7 @@ describe.skipIf(inject('postgresUrl') === '' || !inject('canStart').nats)('the p
   });
 
   it('ends at once on a second signal', async () => {
-    const port = await freePort();
-    const child = await launch(port);
+    const { child } = await launch();
     const exited = once(child, 'exit');
     child.kill('SIGTERM');
     child.kill('SIGINT');
