@@ -12,6 +12,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'type:config'],
   cli: [
     ...['app', 'config', 'logger', 'lifecycle', 'auth', 'crypto', 'chat', 'events', 'repository', 'gen'],
+    ...['redis', 'server/http-server', 'package.json'],
     ...[
       '@bufbuild/protobuf',
       '@connectrpc/connect',
@@ -30,9 +31,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   breaker: ['cockatiel'],
   metrics: ['prom-client'],
   redis: ['type:config', 'ioredis'],
+  cache: ['type:redis/redis-connection', 'lru-cache'],
+  limits: ['type:config', 'type:metrics', 'type:redis', 'lru-cache'],
+  tracing: ['type:config', '@opentelemetry/'],
   server: ['metrics'],
   rpc: [
     ...['chat', 'streams', 'auth', 'metrics', 'gen', 'type:repository', 'type:notifications/notifications'],
+    'type:limits',
     ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node'],
   ],
   chat: [
@@ -47,7 +52,12 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   crypto: [],
   repository: [
     ...['gen', 'chat/types', 'chat/errors', 'chat/events', 'events/outbox', 'events/subjects', 'metrics'],
-    ...['type:auth/caller', 'type:notifications/notifications', 'type:streams/ports'],
+    ...[
+      'type:auth/caller',
+      'type:notifications/notifications',
+      'type:streams/ports',
+      'type:cache/cache-store',
+    ],
     ...['@bufbuild/protobuf', 'pg', '@electric-sql/pglite', 'cassandra-driver', 'uuid', 'zod'],
   ],
   events: ['gen', 'metrics', '@bufbuild/protobuf', '@nats-io/jetstream', '@nats-io/transport-node'],
@@ -56,13 +66,13 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
     ...['type:auth/caller', '@bufbuild/protobuf'],
   ],
   notifications: [
-    ...['gen', 'metrics', 'type:auth/caller'],
+    ...['gen', 'metrics', 'type:auth/caller', 'type:config'],
     ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node'],
   ],
 };
 
 /** What everybody but crypto may use. */
-const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle', 'breaker'];
+const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle', 'breaker', 'type:tracing/tracing'];
 
 /** Packages that a single place knows. */
 const drivers: readonly (readonly [string, RegExp])[] = [
@@ -72,7 +82,9 @@ const drivers: readonly (readonly [string, RegExp])[] = [
   ['@nats-io/', /^src\/events\/jetstream-/],
   ['ioredis', /^src\/redis\//],
   ['cockatiel', /^src\/breaker\.ts$/],
+  ['lru-cache', /^src\/(cache|limits)\//],
   ['prom-client', /^src\/metrics\//],
+  ['@opentelemetry/', /^src\/tracing\//],
   ['cli-progress', /^src\/cli\//],
   ['jose', /^src\/(auth|cli)\//],
 ];

@@ -47,6 +47,7 @@ test.each([
   'docs/delivery.md',
   'docs/deployment.md',
   'docs/encryption.md',
+  'docs/limits.md',
   'docs/operations.md',
   'docs/scylla.md',
 ])('links in %s lead somewhere', (path) => {

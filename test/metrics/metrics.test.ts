@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { create } from '@bufbuild/protobuf';
+import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { afterEach, describe, expect, inject, test } from 'vitest';
-import { type CreateRoomRequest, CreateRoomRequestSchema } from '../../src/gen/services/chat/v1/types_pb.ts';
+import { CreateRoomRequestSchema } from '../../src/gen/services/chat/v1/types_pb.ts';
 import { chatClient, startTestApp, type TestApp, type TestAppOptions } from '../support/app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startNats } from '../support/nats-server.ts';
@@ -22,7 +22,10 @@ async function start(options: TestAppOptions = {}): Promise<TestApp> {
   return app;
 }
 
-async function roomOf(url: string, request: Partial<CreateRoomRequest>): Promise<string> {
+async function roomOf(
+  url: string,
+  request: MessageInitShape<typeof CreateRoomRequestSchema>,
+): Promise<string> {
   const chat = await chatClient(url, { as: 1 });
   const { room } = await chat.createRoom(create(CreateRoomRequestSchema, request));
   return room?.id ?? '';
