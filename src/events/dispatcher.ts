@@ -163,7 +163,8 @@ class OutboxDispatcher implements Dispatcher {
       await lease
         .release()
         .catch((error: unknown) => logger.warn({ err: error }, 'releasing the outbox failed'));
-      this.#deps.broker.broadcast('CHAT_WAKE', RELEASED);
+      // One that goes on would hear it too, and take at once what it has just lost.
+      if (this.#stopping.signal.aborted) this.#deps.broker.broadcast('CHAT_WAKE', RELEASED);
     }
   }
 

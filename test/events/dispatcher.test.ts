@@ -105,6 +105,15 @@ describe('dispatcher', () => {
     expect(roomEvents(await history(broker, [roomSubject(room)]))).toEqual(numbers(100));
   });
 
+  test('another takes over as soon as one that stops has let go, however long it would stand by', async () => {
+    const [outbox, broker] = [new MemoryOutbox(), createMemoryBroker()];
+    const one = await startDispatcher({ outbox: outbox.process(), broker });
+    await vi.waitFor(() => expect(one.stats().active).toBe(true));
+    const two = await startDispatcher({ outbox: outbox.process(), broker, standbyMs: 3_600_000 });
+    await one.stop();
+    await vi.waitFor(() => expect(two.stats().active).toBe(true));
+  });
+
   test('stopping gives up at the deadline and loses nothing', async () => {
     const [outbox, room] = [new MemoryOutbox(), randomUUID()];
     const process = outbox.process();
