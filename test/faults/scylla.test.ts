@@ -85,7 +85,7 @@ describe.skipIf(!inject('canStart').cassandra || !inject('canStart').nats || inj
         await expect.poll(() => sender.failures.length).toBeGreaterThan(before + 6);
         expect((await readiness(app))[0]).toBe(503);
         expect((await readiness(app))[1]).toMatch(
-          /^ScyllaDB health check failed\nScyllaDB does not answer, \d+ changes behind/,
+          /^ScyllaDB health check failed\n(.*\n)*ScyllaDB does not answer, \d+ changes behind/,
         );
         const refused = await client.getMessageHistory({ id: roomId }).catch((error: unknown) => error);
         expect(refused).toBeInstanceOf(ConnectError);
@@ -101,7 +101,7 @@ describe.skipIf(!inject('canStart').cassandra || !inject('canStart').nats || inj
       await reader.close();
       await expect
         .poll(async () => (await readiness(app))[1])
-        .toMatch(/^Ok\nScyllaDB answers, 0 changes behind/);
+        .toMatch(/^Ok\n(.*\n)*ScyllaDB answers, 0 changes behind/);
     });
 
     it('that leads may stop answering: what timed out is there once', async () => {
@@ -144,7 +144,9 @@ describe.skipIf(!inject('canStart').cassandra || !inject('canStart').nats || inj
         .poll(async () => await readiness(app))
         .toEqual([
           200,
-          expect.stringMatching(/^Ok\nScyllaDB does not answer, [1-9]\d* changes behind, the oldest for \d/),
+          expect.stringMatching(
+            /^Ok\n(.*\n)*ScyllaDB does not answer, [1-9]\d* changes behind, the oldest for \d/,
+          ),
         ]);
       await cassandra.restart();
       await sender.until(sender.acknowledged + 20);
@@ -154,7 +156,7 @@ describe.skipIf(!inject('canStart').cassandra || !inject('canStart').nats || inj
       await reader.close();
       await expect
         .poll(async () => (await readiness(app))[1])
-        .toMatch(/^Ok\nScyllaDB answers, 0 changes behind/);
+        .toMatch(/^Ok\n(.*\n)*ScyllaDB answers, 0 changes behind/);
       // The test's own connection comes back when it likes.
       const rows = 'SELECT sequence FROM {ks}.messages_by_room WHERE room_id = ? AND bucket = 0';
       await expect
@@ -191,11 +193,11 @@ describe.skipIf(!inject('canStart').cassandra || !inject('canStart').nats || inj
         }),
       );
       const roomId = await room(app);
-      expect((await readiness(app))[1]).toMatch(/^Ok\nScyllaDB does not answer, [1-9]/);
+      expect((await readiness(app))[1]).toMatch(/^Ok\n(.*\n)*ScyllaDB does not answer, [1-9]/);
       await cassandra.restart();
       await expect
         .poll(async () => (await readiness(app))[1])
-        .toMatch(/^Ok\nScyllaDB answers, 0 changes behind/);
+        .toMatch(/^Ok\n(.*\n)*ScyllaDB answers, 0 changes behind/);
       const details = 'SELECT name FROM {ks}.room_details WHERE room_id = ?';
       await expect
         .poll(async () => await keyspace.session.read(details, [roomId]))
