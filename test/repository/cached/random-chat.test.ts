@@ -62,11 +62,14 @@ describe.skipIf(missing)('cached room lists', () => {
     const doing = chat.do(happening).finally(() => {
       done = true;
     });
-    await expect.poll(async () => done || (await store.pending()) > 0, { interval: 2 }).toBe(true);
-    await compare(chat.users, instances);
-    store.session.fault = undefined;
-    resolve();
-    await doing;
+    try {
+      await expect.poll(async () => done || (await store.pending()) > 0, { interval: 2 }).toBe(true);
+      await compare(chat.users, instances);
+    } finally {
+      store.session.fault = undefined;
+      resolve();
+      await doing;
+    }
   }
 
   async function compare(users: readonly number[], instances: readonly CachedRooms[]): Promise<void> {

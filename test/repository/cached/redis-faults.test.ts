@@ -46,12 +46,13 @@ describe.skipIf(missing)('room lists over a Redis that fails under load', () => 
   }
 
   /** Many callers, one call after another, until somebody has seen enough. */
-  async function underLoad(until: () => Promise<boolean>): Promise<void> {
+  async function underLoad(until: () => Promise<boolean>, meanwhile?: () => unknown): Promise<void> {
     let enough = false;
     const callers = Array.from({ length: CALLERS }, async (_, caller) => {
       const instance = instances[caller % instances.length];
       while (!enough && instance !== undefined) await list(instance);
     });
+    await meanwhile?.();
     const watching = expect
       .poll(until, { timeout: 30_000 })
       .toBe(true)
@@ -61,34 +62,26 @@ describe.skipIf(missing)('room lists over a Redis that fails under load', () => 
     await Promise.all([...callers, watching]);
   }
 
-  /** Whether each instance has found views in Redis since the last time. */
-  async function allHit(): Promise<boolean> {
-    const counts = await Promise.all(instances.map((instance) => instance.counts()));
-    return counts.every(({ hit = 0 }) => hit > 0);
-  }
-
-  async function allFailed(): Promise<boolean> {
-    const counts = await Promise.all(instances.map((instance) => instance.counts()));
-    return counts.every(({ hit = 0, 'get error': errors = 0 }) => hit === 0 && errors > 20);
+  /** Whether each instance has seen that status so often since now; to be asked again and again. */
+  async function seen(status: 'hit' | 'get error', times: number): Promise<() => Promise<boolean>> {
+    const totals = instances.map(() => 0);
+    await Promise.all(instances.map((instance) => instance.counts()));
+    return async () => {
+      for (const [index, instance] of instances.entries()) {
+        totals[index] = (totals[index] ?? 0) + ((await instance.counts())[status] ?? 0);
+      }
+      return totals.every((total) => total >= times);
+    };
   }
 
   test.each(['kill', 'pause'] as const)(
     'show no error after %s, and find their views again afterwards by themselves',
     async (fault) => {
-      await underLoad(allHit);
-      let failed = false;
-      await underLoad(async () => {
-        if (!failed) await server[fault]();
-        failed = true;
-        return await allFailed();
-      });
-      let back = false;
-      await underLoad(async () => {
-        if (!back && fault === 'kill') await server.restart();
-        if (!back && fault === 'pause') server.resume();
-        back = true;
-        return await allHit();
-      });
+      await underLoad(await seen('hit', 20));
+      await underLoad(await seen('get error', 20), () => server[fault]());
+      if (fault === 'kill') await server.restart();
+      else server.resume();
+      await underLoad(await seen('hit', 20));
     },
   );
 });

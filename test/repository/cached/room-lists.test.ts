@@ -2,7 +2,9 @@ import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 
 import type { CacheStore } from '../../../src/cache/cache-store.ts';
 import { createMemoryCacheStore } from '../../../src/cache/memory-cache-store.ts';
 import type { Room } from '../../../src/gen/services/chat/v1/types_pb.ts';
+import type { Sql } from '../../../src/repository/postgres/db.ts';
 import type { RoomsRepository } from '../../../src/repository/rooms-repository.ts';
+import { listRooms } from '../../../src/repository/scylla/room-list.ts';
 import { type CachedRooms, cacheOf } from '../../support/cached-rooms.ts';
 import { type LeadingScylla, openLeadingScylla } from '../../support/leading-scylla.ts';
 import { actor, SeededRooms } from '../../support/seeded-rooms.ts';
@@ -176,11 +178,12 @@ describe.skipIf(missing)('a cached room list', () => {
     const sending = seeded.send(id, partner, { content: 'new' });
     await expect.poll(() => store.pending()).toBe(1);
     // Its counters say that there is a new message, and its rows don't.
-    expect((await listOf(one, user))[0]?.lastMessage?.content).toBe('old');
-    expect(await one.counts()).toEqual({});
+    const early = (await listOf(one, user)).map(({ lastMessage }) => lastMessage?.content);
+    const lookedUp = await one.counts();
     store.session.fault = undefined;
     resolve();
     await sending;
+    expect([early, lookedUp]).toEqual([['old'], {}]);
     expect((await listOf(one, user))[0]?.lastMessage?.content).toBe('new');
     expect(await one.counts()).toEqual({ miss: 1 });
   });
@@ -213,6 +216,28 @@ describe.skipIf(missing)('a cached room list', () => {
     // Back to what the stamp saw: the view that was stored under it shows something else.
     await block(false);
     expect(await expectNow(user)).toEqual({ stale: 1 });
+  });
+
+  test('is of one moment, also when a pin comes between what is asked', async () => {
+    const [user = 0, partner = 0] = await seeded.users(2);
+    const { id } = await seeded.p2p(user, partner);
+    // The membership comes from Scylla, then the counters from PostgreSQL.
+    const between: Sql = {
+      async query(text, params) {
+        if (text.includes('room_stamps')) await store.rooms.pinRoom(actor(user), id);
+        return await store.db.query(text, params);
+      },
+    };
+    const reads = { session: store.session, sql: between };
+    const late = cacheOf(
+      store.rooms,
+      { ...store.lists, listRooms: async (...asked) => await listRooms(reads, ...asked) },
+      cache,
+    );
+    // It began before the pin.
+    expect((await listOf(late, user))[0]?.isPinned).toBe(false);
+    expect(await expectNow(user)).toEqual({ stale: 1 });
+    expect((await listOf(one, user))[0]?.isPinned).toBe(true);
   });
 
   test('asks the store once for what several miss at the same time', async () => {
