@@ -46,10 +46,10 @@ export async function runChat(
     }
     const { config } = loadConfig(env);
     const url = options.url ?? urlOf(config);
-    const token = options.token ?? (await signedToken(config, options.me));
+    const token = options.token ?? (() => signedToken(config, options.me));
     const client = connectTo(url, `terminal-${randomUUID()}`, token);
     try {
-      const room = await findRoom(client, options.choice);
+      const room = await findRoom(client.rpc, options.choice);
       const key = openKey(masterKeys(options.master, config), room);
       await talk({ client, room, me: options.me, key, terminal });
     } catch (error) {

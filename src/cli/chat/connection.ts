@@ -1,40 +1,30 @@
-import { type Client, Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { createConnectTransport } from '@connectrpc/connect-node';
-import { ChatService } from '../../gen/services/chat/v1/service_pb.ts';
+import {
+  type ChatClient,
+  type ChatClientOptions,
+  createChatClient,
+  QueueFullError,
+} from '../../client/client.ts';
 import { CommandError } from '../command.ts';
 
-export type ChatClient = Client<typeof ChatService>;
+/** The calls of the service. */
+export type ChatRpc = ChatClient['rpc'];
 
-/** A Connect client of the service at `url`; every call carries a token and the client id. */
-export function connectTo(url: string, clientId: string, token: string): ChatClient {
-  const identify: Interceptor = (next) => async (request) => {
-    request.header.set('Authorization', `Bearer ${token}`);
-    request.header.set('X-Client-Id', clientId);
-    return await next(request);
-  };
-  const transport = createConnectTransport({ baseUrl: url, httpVersion: '1.1', interceptors: [identify] });
-  return createClient(ChatService, transport);
-}
+/** Lines that may wait for the service. */
+const MAX_WAITING = 100;
 
-/** How long to wait before the next try. */
-export function backOffMs(attempt: number): number {
-  return Math.min(250 * 2 ** attempt, 5_000);
-}
-
-/** The same call may work later: the service is away, busy or in trouble. */
-export function isTemporary(error: unknown): boolean {
-  const { code, rawMessage } = ConnectError.from(error);
-  // The other use of this code is a message that is too large.
-  if (code === Code.ResourceExhausted) return rawMessage === 'rate limit exceeded';
-  const temporary = [
-    Code.Unavailable,
-    Code.DeadlineExceeded,
-    Code.Canceled,
-    Code.Aborted,
-    Code.Unknown,
-    Code.Internal,
-  ];
-  return temporary.includes(code);
+/** A client of the service at `url`. */
+export function connectTo(url: string, clientId: string, token: ChatClientOptions['token']): ChatClient {
+  return createChatClient({
+    baseUrl: url,
+    transport: createConnectTransport({ baseUrl: url, httpVersion: '1.1' }),
+    token,
+    clientId,
+    // Somebody sits there and waits.
+    backoff: { maxMs: 5_000 },
+    queue: { maxMessages: MAX_WAITING },
+  });
 }
 
 /** A failed call in words for the person at the terminal. */
@@ -61,4 +51,13 @@ export function inWords(error: unknown, url: string): CommandError {
         cause: error,
       });
   }
+}
+
+/** Why a line was not sent, in words. */
+export function refusalInWords(error: unknown): string {
+  if (error instanceof QueueFullError) return 'not sent: too many lines wait for the service';
+  const { code, rawMessage } = ConnectError.from(error);
+  if (code === Code.InvalidArgument) return 'not sent: you may not write here, or it is too long';
+  if (code === Code.NotFound) return 'not sent: you are not in this room any more';
+  return `not sent: ${rawMessage}`;
 }

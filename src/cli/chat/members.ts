@@ -1,16 +1,16 @@
 import type { RoomParticipant } from '../../gen/services/chat/v1/types_pb.ts';
-import type { ChatClient } from './connection.ts';
+import type { ChatRpc } from './connection.ts';
 import { harmless } from './text.ts';
 
 /** The people of a room, as far as they are known: at most 100 members, and everybody who was seen writing. */
 export class Members {
-  readonly #client: ChatClient;
+  readonly #client: ChatRpc;
   readonly #roomId: string;
   readonly #names = new Map<number, string>();
   readonly #phones = new Map<string, string>();
   #list: readonly RoomParticipant[] = [];
 
-  constructor(client: ChatClient, roomId: string) {
+  constructor(client: ChatRpc, roomId: string) {
     this.#client = client;
     this.#roomId = roomId;
   }

@@ -1,14 +1,14 @@
-import type { ChatClient } from './connection.ts';
+import type { ChatRpc } from './connection.ts';
 
 /** Tells the service how far the user has read: one call at a time, only the newest position counts. */
 export class ReadMarker {
-  readonly #client: ChatClient;
+  readonly #client: ChatRpc;
   readonly #roomId: string;
   #newest: { readonly id: string; readonly sequence: number } | undefined;
   #marked = 0;
   #busy = false;
 
-  constructor(client: ChatClient, roomId: string) {
+  constructor(client: ChatRpc, roomId: string) {
     this.#client = client;
     this.#roomId = roomId;
   }

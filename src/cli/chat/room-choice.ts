@@ -1,8 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Room } from '../../gen/services/chat/v1/types_pb.ts';
 import { CommandError } from '../command.ts';
-import type { ChatClient } from './connection.ts';
-import { roomRow } from './session.ts';
+import { roomRow } from './commands.ts';
+import type { ChatRpc } from './connection.ts';
 import { padTo, textWidth } from './text.ts';
 
 /** A room by id or name, or by the other person in it. */
@@ -14,7 +14,7 @@ export interface RoomChoice {
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** The chosen room; a p2p room is made when there is none yet. Throws a CommandError that names the rooms there are. */
-export async function findRoom(client: ChatClient, { room, partner }: RoomChoice): Promise<Room> {
+export async function findRoom(client: ChatRpc, { room, partner }: RoomChoice): Promise<Room> {
   if (partner !== undefined) return await roomWith(client, partner);
   if (room !== undefined && UUID.test(room)) {
     const answer = await client.getRoom({ id: room });
@@ -27,7 +27,7 @@ export async function findRoom(client: ChatClient, { room, partner }: RoomChoice
   throw await whichRoom(client, room, items);
 }
 
-async function roomWith(client: ChatClient, partner: number): Promise<Room> {
+async function roomWith(client: ChatRpc, partner: number): Promise<Room> {
   try {
     const { room } = await client.createRoom({ type: 'p2p', participants: [partner] });
     if (room !== undefined) return room;
@@ -38,7 +38,7 @@ async function roomWith(client: ChatClient, partner: number): Promise<Room> {
 }
 
 async function whichRoom(
-  client: ChatClient,
+  client: ChatRpc,
   room: string | undefined,
   found: readonly Room[],
 ): Promise<CommandError> {

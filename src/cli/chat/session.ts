@@ -1,3 +1,7 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ChatClient, type ChatEvent, ClientClosedError } from '../../client/client.ts';
+import { failureOf } from '../../client/retry.ts';
 import type { RoomKey } from '../../crypto/room-keys.ts';
 import {
   type MessageData,
@@ -5,24 +9,19 @@ import {
   MessageStatus,
   type Room,
 } from '../../gen/services/chat/v1/types_pb.ts';
-import type { ChatClient } from './connection.ts';
-import { followEvents } from './event-stream.ts';
+import { type CommandDeps, obey } from './commands.ts';
+import { refusalInWords } from './connection.ts';
 import type { Look } from './look.ts';
 import { Members } from './members.ts';
 import { ReadMarker } from './read-marker.ts';
 import type { Screen } from './screen.ts';
-import { Sender } from './sender.ts';
 import { harmless } from './text.ts';
 import { Transcript } from './transcript.ts';
 import { TypingSignal, TypingWatch } from './typing.ts';
 
 const HISTORY = 50;
-const HELP = [
-  ['/who', 'who is in this room'],
-  ['/rooms', 'your rooms'],
-  ['/quit', 'leave this program (Ctrl-C does too)'],
-  ['/help', 'this'],
-] as const;
+/** Between two tries of what an event makes necessary. */
+const REPEAT_MS = 500;
 
 /** One room on one screen, from the first event until the user quits. */
 export class ChatSession {
@@ -33,11 +32,14 @@ export class ChatSession {
   readonly #look: Look;
   readonly #quit = new AbortController();
   readonly #members: Members;
+  readonly #commands: CommandDeps;
   readonly #transcript: Transcript;
-  readonly #sender: Sender;
   readonly #readMarker: ReadMarker;
   readonly #typingSignal: TypingSignal;
   readonly #typingWatch = new TypingWatch((userIds) => this.#showTyping(userIds));
+  /** Of the newest own line, and so of all before it. */
+  #sending: Promise<void> = Promise.resolve();
+  #opened = false;
   #connected = true;
   /** The newest message shown when the connection went. */
   #lostAt = 0;
@@ -59,27 +61,20 @@ export class ChatSession {
     this.#me = options.me;
     this.#screen = screen;
     this.#look = look;
-    this.#members = new Members(client, room.id);
+    this.#members = new Members(client.rpc, room.id);
     this.#transcript = new Transcript({ ...options, members: this.#members });
-    this.#readMarker = new ReadMarker(client, room.id);
+    this.#readMarker = new ReadMarker(client.rpc, room.id);
+    const quit = async (): Promise<void> => await this.finish();
+    this.#commands = { rpc: client.rpc, me: options.me, members: this.#members, screen, look, quit };
     this.#typingSignal = new TypingSignal((isTyping) => this.#sendTyping(isTyping));
-    const outcome = {
-      stored: (_draft: unknown, message: MessageData) => this.#stored(message),
-      refused: (draft: { readonly senderMessageId: string }, reason: string) =>
-        this.#transcript.refuseDraft(draft.senderMessageId, reason),
-    };
-    this.#sender = new Sender(client, room.id, outcome, this.#quit.signal);
   }
 
   /** Resolves when the user has quit or is no longer in the room; rejects when the service refuses. */
   async run(): Promise<void> {
-    const listener = {
-      opened: async (again: boolean) => await (again ? this.#resumed() : this.#opened()),
-      event: async (event: MessageEvent) => await this.#event(event),
-      lost: () => this.#lost(),
-    };
     try {
-      await followEvents(this.#client, this.#room.id, listener, this.#quit.signal);
+      for await (const one of this.#client.events({ roomId: this.#room.id })) {
+        await this.#untilDone(() => this.#take(one));
+      }
     } finally {
       this.quit();
       this.#typingWatch.clear();
@@ -89,13 +84,14 @@ export class ChatSession {
 
   quit(): void {
     this.#quit.abort();
+    this.#client.close();
   }
 
   /** The input has ended: what was said is still sent, for a few seconds. */
   async finish(): Promise<void> {
     const patience = AbortSignal.timeout(5_000);
     const expired = new Promise<void>((resolve) => patience.addEventListener('abort', () => resolve()));
-    await Promise.race([this.#sender.idle(), expired]);
+    await Promise.race([this.#sending, expired]);
     this.quit();
   }
 
@@ -107,49 +103,53 @@ export class ChatSession {
   line(text: string): void {
     const line = text.trim();
     if (line === '') return;
-    if (line.startsWith('/')) this.#command(line);
+    if (line.startsWith('/')) obey(line, this.#commands);
     else this.#say(line);
   }
 
   #say(text: string): void {
     const content = this.#transcript.encrypt(text);
-    const draft = content === undefined ? undefined : this.#sender.send(content);
-    if (draft !== undefined) this.#transcript.addDraft(draft.senderMessageId, text);
-    else if (content === undefined)
+    if (content === undefined)
       this.#notice('without the room key nothing can be sent: see --chat-key', 'bad');
-    else this.#notice('too many lines wait for the service: not sent', 'bad');
+    else this.#sending = this.#send(text, content);
     this.#typingSignal.stop();
   }
 
-  #command(line: string): void {
-    const [name = ''] = line.split(' ');
-    const commands: Readonly<Record<string, () => Promise<void>>> = {
-      '/help': async () => void this.#screen.add(this.#look.table(HELP)),
-      '/who': async () => await this.#who(),
-      '/rooms': async () => await this.#rooms(),
-      '/quit': async () => await this.finish(),
-    };
-    const run = commands[name];
-    if (run === undefined) this.#notice(`there is no ${name} here: try /help`, 'bad');
-    run?.().catch(() => this.#notice(`${name}: the service does not answer`, 'bad'));
+  async #send(text: string, content: string): Promise<void> {
+    const senderMessageId = randomUUID();
+    this.#transcript.addDraft(senderMessageId, text);
+    try {
+      this.#stored(await this.#client.send(this.#room.id, content, { senderMessageId }));
+    } catch (error) {
+      if (error instanceof ClientClosedError) return;
+      this.#transcript.refuseDraft(senderMessageId, refusalInWords(error));
+    }
   }
 
-  async #who(): Promise<void> {
-    await this.#members.load();
-    const rows = this.#members.list.map(({ id, name, role, phone }) => [
-      `${harmless(name)}${id === this.#me ? ' (you)' : ''}`,
-      role.toLowerCase(),
-      harmless(phone),
-    ]);
-    this.#screen.add(this.#look.table(rows));
+  async #take(one: ChatEvent): Promise<void> {
+    if (one.type === 'event') await this.#event(one.event);
+    else if (one.type === 'resync') await this.#resync(one.reason);
+    else if (one.status === 'online') await (this.#opened ? this.#resumed() : this.#open());
+    else if (one.status === 'offline') {
+      // Who has just started wants to know; later it is worth waiting.
+      if (!this.#opened) throw one.error;
+      this.#lost();
+    }
   }
 
-  async #rooms(): Promise<void> {
-    const { items } = await this.#client.getRooms({ page: 1, limit: 50 });
-    this.#screen.add(this.#look.table(items.map(roomRow)));
+  /** What an event makes necessary is repeated until it works, or the screen would lack it. */
+  async #untilDone(work: () => Promise<void>): Promise<void> {
+    while (!this.#quit.signal.aborted) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!this.#opened || failureOf(error) === 'final') throw error;
+        await delay(REPEAT_MS, undefined, { signal: this.#quit.signal }).catch(() => undefined);
+      }
+    }
   }
 
-  async #opened(): Promise<void> {
+  async #open(): Promise<void> {
     await this.#members.load();
     this.#look.align(this.#members.names);
     const { name, type } = this.#room;
@@ -157,11 +157,17 @@ export class ChatSession {
     const about = `${type === 'p2p' ? 'just the two of you' : `${type}, ${count} members`} · /help`;
     this.#screen.add(this.#look.title(harmless(name), about));
     await this.#loadHistory();
+    this.#opened = true;
   }
 
-  async #loadHistory(): Promise<void> {
+  /** `why` is said before what is new. */
+  async #loadHistory(why?: string): Promise<void> {
     const last = this.#transcript.lastSequence;
-    const { items } = await this.#client.getMessageHistory({ id: this.#room.id, messagesPerRoom: HISTORY });
+    const { items } = await this.#client.rpc.getMessageHistory({
+      id: this.#room.id,
+      messagesPerRoom: HISTORY,
+    });
+    if (why !== undefined) this.#notice(why);
     const oldest = items.at(-1)?.sequence ?? 0;
     if (last > 0 && oldest > last + 1) this.#notice(`only the last ${items.length} messages are shown`);
     for (const message of items.toReversed()) this.#add(message);
@@ -183,7 +189,7 @@ export class ChatSession {
   }
 
   async #resumed(): Promise<void> {
-    const { room } = await this.#client.getRoom({ id: this.#room.id });
+    const { room } = await this.#client.rpc.getRoom({ id: this.#room.id });
     const missed = Math.max(0, (room?.lastSequence ?? 0) - this.#lostAt - this.#storedSince);
     this.#connected = true;
     this.#screen.setStatus('');
@@ -193,7 +199,6 @@ export class ChatSession {
   }
 
   async #event({ roomId, event, room }: MessageEvent): Promise<void> {
-    if (event.case === 'resyncRequired') return await this.#resync(event.value.reason);
     if (roomId !== this.#room.id) return;
     switch (event.case) {
       case 'message':
@@ -230,8 +235,7 @@ export class ChatSession {
   }
 
   async #resync(reason: string): Promise<void> {
-    this.#notice(`resync (${reason}): what happened meanwhile is read from the history`);
-    await this.#loadHistory();
+    await this.#loadHistory(`resync (${reason}): what happened meanwhile is read from the history`);
   }
 
   #removed(reason: string | undefined): void {
@@ -249,16 +253,11 @@ export class ChatSession {
   /** Only a hint: whether it arrives does not matter. */
   #sendTyping(isTyping: boolean): void {
     if (!this.#connected) return;
-    const call = this.#client.sendTyping({ roomId: this.#room.id, isTyping }, { timeoutMs: 2_000 });
+    const call = this.#client.rpc.sendTyping({ roomId: this.#room.id, isTyping }, { timeoutMs: 2_000 });
     call.catch(() => undefined);
   }
 
   #notice(text: string, kind?: 'good' | 'bad'): void {
     this.#screen.add(this.#look.notice(text, kind));
   }
-}
-
-/** A room in a table: name, kind, unread, id. */
-export function roomRow({ id, name, type, unreadCount }: Room): readonly string[] {
-  return [harmless(name), type, unreadCount === 0 ? '' : `${unreadCount} unread`, id];
 }

@@ -1,16 +1,11 @@
 import { PassThrough, Writable } from 'node:stream';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import {
-  Code,
-  ConnectError,
-  createClient,
-  createRouterTransport,
-  type HandlerContext,
-} from '@connectrpc/connect';
+import { Code, ConnectError, createRouterTransport, type HandlerContext } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Look } from '../../../src/cli/chat/look.ts';
 import { openScreen, type Screen } from '../../../src/cli/chat/screen.ts';
 import { ChatSession } from '../../../src/cli/chat/session.ts';
+import { createChatClient } from '../../../src/client/client.ts';
 import { decryptMessage, encryptMessage } from '../../../src/crypto/message-cipher.ts';
 import { createRoomKeys } from '../../../src/crypto/room-keys.ts';
 import { ChatService } from '../../../src/gen/services/chat/v1/service_pb.ts';
@@ -227,7 +222,12 @@ class Chat {
       end: () => {},
     });
     this.#session = new ChatSession({
-      client: createClient(ChatService, service.transport),
+      client: createChatClient({
+        baseUrl: 'http://service.test',
+        transport: service.transport,
+        token: 'token',
+        clientId: 'terminal',
+      }),
       room: create(RoomSchema, { id: ROOM, name: 'Kitchen', type: 'group' }),
       me: 1,
       key,
