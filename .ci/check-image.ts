@@ -141,6 +141,8 @@ async function runImage(): Promise<void> {
     NATS_URL: servers.addresses.nats ?? '',
     REDIS_URL: servers.addresses.redis ?? '',
     JWT_SECRET: key,
+    // To see that their files are in the image.
+    PUBLIC_DOCS: 'true',
     CHAT_KEY: randomBytes(32).toString('hex'),
     CHAT_IV: randomBytes(16).toString('hex'),
   };
@@ -167,6 +169,15 @@ async function runImage(): Promise<void> {
   await makeUser(url, key);
   expectEqual('metrics on their own port', await statusOf(`http://127.0.0.1:${metricsPort}/metrics`), 200);
   expectEqual('metrics for those who call', await statusOf(`${url}/metrics`), 404);
+  for (const path of [
+    '/docs',
+    '/docs/swagger-ui-bundle.js',
+    '/docs/openapi.yaml',
+    '/api/chat/protos_download',
+  ]) {
+    expectEqual(path, await statusOf(`${url}${path}`), 200);
+  }
+  expectEqual('diagnostics for those who call', await statusOf(`${url}/api/chat/debug`), 404);
   // As `docker stop` does.
   const ended = exitCode(service);
   service.kill('SIGTERM');

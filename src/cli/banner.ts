@@ -8,6 +8,8 @@ export interface BannerFacts {
   readonly embedded: readonly string[];
   /** What it is connected to; without user names and passwords. */
   readonly connected: readonly string[];
+  /** The page that describes the API is there. */
+  readonly hasDocs: boolean;
   /** `npm run token` can make tokens for it. */
   readonly makesTokens: boolean;
   /** A room of user 1 and a content encrypted for it, for the example; undefined without demo data. */
@@ -29,6 +31,9 @@ export function renderBanner(facts: BannerFacts, coloured: boolean): string {
     '',
     ...facts.embedded.map((text, index) => row(index === 0 ? 'embedded' : '', text)),
     ...facts.connected.map((text, index) => row(index === 0 ? 'connected' : '', text)),
+    ...(facts.hasDocs
+      ? [row('docs', `${paint('green', `${facts.url}/docs`)}   the API, to read and to try`)]
+      : []),
     '',
     ...help(facts, paint, row),
     '',

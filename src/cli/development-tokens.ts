@@ -18,8 +18,15 @@ export type SignToken = (subject: TokenSubject) => Promise<string>;
  * Throws a CommandError that says what to do when there is no such secret.
  */
 export function developmentTokens(config: Pick<Config, 'auth' | 'dataDir'>): SignToken {
-  const key = new TextEncoder().encode(secretOf(config));
-  const { issuer, audience } = config.auth;
+  return tokensSignedWith(secretOf(config), config.auth);
+}
+
+/** Signs (HS256) with that secret. */
+export function tokensSignedWith(
+  secret: string,
+  { issuer, audience }: Pick<Config['auth'], 'issuer' | 'audience'>,
+): SignToken {
+  const key = new TextEncoder().encode(secret);
   return async ({ userId, isAdmin, ttlSeconds }) => {
     const token = new SignJWT({ user_id: userId, type: 'ACCESS', ...(isAdmin ? { role: 'admin' } : {}) })
       .setProtectedHeader({ alg: 'HS256' })

@@ -116,6 +116,7 @@ async function bannerFacts(app: App, config: Config): Promise<BannerFacts> {
     url: app.address().url,
     embedded,
     connected,
+    hasDocs: config.publicDocs,
     makesTokens: keys === undefined ? config.dataDir !== 'memory:' : keys.kind === 'secret',
     example: await demoMessage(app.parts(), 'Hello from curl!').catch(() => undefined),
   };

@@ -100,6 +100,7 @@ const MADE: Readonly<Partial<Record<Name, (config: Config) => boolean>>> = {
 const EFFECTIVE: Readonly<Partial<Record<Name, (config: Config) => string | undefined>>> = {
   SERVER_ADDRESS: ({ server }) => `${server.host}:${server.port}`,
   DEMO_DATA: ({ demoData }) => String(demoData),
+  PUBLIC_DOCS: ({ publicDocs }) => String(publicDocs),
   DATABASE_URL: ({ database, dataDir }) =>
     database.url === undefined ? `embedded in ${dataDir}` : undefined,
   NATS_URL: () => 'in the process',
@@ -112,5 +113,6 @@ const EFFECTIVE: Readonly<Partial<Record<Name, (config: Config) => string | unde
   RATE_LIMIT_TOKENS_PER_MINUTE: ({ rateLimits }) => String(rateLimits.savedTokens),
   RATE_LIMIT_ROOMS_PER_MINUTE: ({ rateLimits }) => String(rateLimits.createdRooms),
   RATE_LIMIT_STREAMS_PER_MINUTE: ({ rateLimits }) => String(rateLimits.openedStreams),
+  RATE_LIMIT_POLLS_PER_MINUTE: ({ rateLimits }) => String(rateLimits.polls),
   RATE_LIMIT_AUTH_FAILURES_PER_MINUTE: ({ rateLimits }) => String(rateLimits.failedAuthentications),
 };
