@@ -17,8 +17,8 @@ declare module 'vitest' {
   }
 }
 
-/** Programs that check deployment files. */
-type Tool = 'promtool' | 'kustomize';
+/** Programs that check deployment files, and what is spoken on the wire. */
+type Tool = 'promtool' | 'kustomize' | 'connectconformance';
 
 /** The variable that names a server of that kind that runs already, and how its tests are called. */
 const KINDS = [
@@ -31,6 +31,7 @@ const KINDS = [
 const TOOLS = [
   ['promtool', 'Prometheus files', '.ci/install-prometheus'],
   ['kustomize', 'Kubernetes manifests', '.ci/install-kustomize'],
+  ['connectconformance', 'Conformance', '.ci/install-conformance'],
 ] as const;
 
 /**
@@ -68,6 +69,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     cassandra: whyMissing('cassandra') === undefined,
     promtool: findOnPath('promtool') !== undefined,
     kustomize: findOnPath('kustomize') !== undefined,
+    connectconformance: findOnPath('connectconformance') !== undefined,
   });
   return async () => {
     await stop();
