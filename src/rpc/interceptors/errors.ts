@@ -4,7 +4,7 @@ import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
 import { ChatError, type Reason } from '../../chat/errors.ts';
 
 /** Connect code of every reason (behaviour 1.1.3). */
-const CODES: Readonly<Record<Reason, Code>> = {
+export const CODES: Readonly<Record<Reason, Code>> = {
   invalid_token: Code.Unauthenticated,
   token_expired: Code.Unauthenticated,
   invalid_request_data: Code.InvalidArgument,
