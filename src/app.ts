@@ -245,6 +245,7 @@ class ChatApp implements App {
     };
     this.#front = createFront({
       ...{ config, logger, chat, streams, users, verifier, limits: rateLimits, metrics, readiness, tracing },
+      jwtSecret,
       serverLimits: this.#overrides.serverLimits,
     });
     const follower = scylla === undefined ? [] : [scylla.follower];

@@ -13,6 +13,8 @@ export interface Config {
   readonly dataDir: string;
   /** Fill an empty database with demo users, rooms and messages. */
   readonly demoData: boolean;
+  /** Descriptions of the API are served: reflection, OpenAPI and its page, proto files. */
+  readonly publicDocs: boolean;
   readonly log: { readonly level: string };
   /** `url` undefined: embedded. */
   readonly database: { readonly url: string | undefined; readonly maxConnections: number };
@@ -117,6 +119,8 @@ export interface RateLimits {
   readonly createdRooms: number;
   /** StreamMessages, per user. */
   readonly openedStreams: number;
+  /** Long polls, per user. */
+  readonly polls: number;
   /** Per address. */
   readonly failedAuthentications: number;
 }
@@ -138,6 +142,10 @@ export interface AuthConfig {
   readonly audience: string | undefined;
   readonly sessionCookie: string;
   readonly clientIdCookie: string;
+  /** The client id cookie that REST hands out goes over TLS only. */
+  readonly secureCookies: boolean;
+  /** Of that cookie; undefined: the host that was asked. */
+  readonly cookieDomain: string | undefined;
 }
 
 /** Exactly one source of keys. */

@@ -10,8 +10,22 @@ import { readSourceFiles, type SourceFile } from './support/source-files.ts';
  */
 const allowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'type:config'],
+  // Runs in browsers too.
+  client: ['gen', '@bufbuild/protobuf', '@connectrpc/connect'],
   cli: [
-    ...['app', 'config', 'logger', 'lifecycle', 'auth', 'crypto', 'chat', 'events', 'repository', 'gen'],
+    ...[
+      'app',
+      'client',
+      'config',
+      'logger',
+      'lifecycle',
+      'auth',
+      'crypto',
+      'chat',
+      'events',
+      'repository',
+      'gen',
+    ],
     ...['redis', 'server/http-server', 'package.json'],
     ...[
       '@bufbuild/protobuf',
@@ -34,10 +48,16 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cache: ['type:redis/redis-connection', 'lru-cache'],
   limits: ['type:config', 'type:metrics', 'type:redis', 'lru-cache'],
   tracing: ['type:config', '@opentelemetry/'],
-  server: ['metrics'],
+  server: ['metrics', 'fflate'],
   rpc: [
     ...['chat', 'streams', 'auth', 'metrics', 'gen', 'type:repository', 'type:notifications/notifications'],
     'type:limits',
+    ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node'],
+  ],
+  // Calls what rpc serves; knows of the service itself only what they share.
+  rest: [
+    ...['rpc/adapter', 'rpc/call-span', 'rpc/context', 'rpc/stream-sink', 'rpc/stream-writer', 'gen'],
+    ...['auth/client-params', 'server/exchange', 'type:streams/streams'],
     ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node'],
   ],
   chat: [
@@ -71,8 +91,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What everybody but crypto may use. */
+/** What everybody but crypto and client may use. */
 const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle', 'breaker', 'type:tracing/tracing'];
+
+/** These use nothing of ours but what they are allowed by name. */
+const apart = ['crypto', 'client'];
 
 /** Packages that a single place knows. */
 const drivers: readonly (readonly [string, RegExp])[] = [
@@ -87,6 +110,7 @@ const drivers: readonly (readonly [string, RegExp])[] = [
   ['@opentelemetry/', /^src\/tracing\//],
   ['cli-progress', /^src\/cli\//],
   ['jose', /^src\/(auth|cli)\//],
+  ['fflate', /^src\/server\/docs\//],
 ];
 
 /** Node modules that talk to the outside, and who may. */
@@ -94,6 +118,7 @@ const nodeModules: readonly (readonly [RegExp, RegExp])[] = [
   [/^node:(http|http2|net|tls)$/, /^src\/(server|cli|app)(\/|\.ts$)/],
   [/^node:fs/, /^src\/(config|cli|app|repository|server)(\/|\.ts$)/],
   [/^node:(child_process|cluster|worker_threads)$/, /^$/],
+  [/^node:/, /^src\/(?!client\/)/],
 ];
 
 /** Longer than 300 lines on purpose. */
@@ -186,7 +211,7 @@ describe('the style', () => {
 
 function forbiddenImports(file: SourceFile): string[] {
   const module = moduleOf(file.path);
-  const rules = [...(allowed[module] ?? []), ...(module === 'crypto' ? [] : everywhere)];
+  const rules = [...(allowed[module] ?? []), ...(apart.includes(module) ? [] : everywhere)];
   return file.imports
     .filter(({ target, typeOnly }) => !isAllowed(module, target, typeOnly, rules))
     .map(({ target, typeOnly }) => `${file.path} imports ${typeOnly ? 'type ' : ''}${target}`);

@@ -49,6 +49,7 @@ describe('defaults', () => {
       server: { host: '127.0.0.1', port: 8080 },
       dataDir: '.data',
       demoData: true,
+      publicDocs: true,
       log: { level: 'info' },
       database: { url: undefined },
       nats: undefined,
@@ -73,9 +74,16 @@ describe('defaults', () => {
       server: { host: '0.0.0.0', port: 8080 },
       corsOrigins: [],
       demoData: false,
+      publicDocs: false,
       masterKey: { key: KEY, iv: IV },
       auth: { keys: { kind: 'secret', secret: SECRET } },
     });
+  });
+
+  test('descriptions are public where somebody says so', () => {
+    expect(load({ ...PRODUCTION, PUBLIC_DOCS: 'true' }).publicDocs).toBe(true);
+    expect(load({ PUBLIC_DOCS: 'false' }).publicDocs).toBe(false);
+    expect(problems({ PUBLIC_DOCS: 'maybe' })).toHaveProperty('PUBLIC_DOCS');
   });
 
   test('an empty variable counts as not set', () => {
@@ -319,11 +327,12 @@ describe('limits of rate', () => {
     savedTokens: 10,
     createdRooms: 30,
     openedStreams: 60,
+    polls: 600,
     failedAuthentications: 60,
   };
 
   test('are off while everything is embedded', () => {
-    expect(Object.values(load({}).rateLimits)).toEqual([0, 0, 0, 0, 0, 0]);
+    expect(Object.values(load({}).rateLimits)).toEqual([0, 0, 0, 0, 0, 0, 0]);
     expect(load({ RATE_LIMIT_USER_PER_MINUTE: '5' }).rateLimits).toMatchObject({
       messagesPerUser: 5,
       messagesPerUserAndRoom: 0,
@@ -395,6 +404,15 @@ describe('warnings', () => {
 
 test('NO_LOGS silences the log', () => {
   expect(load({ NO_LOGS: 'true', LOG_LEVEL: 'debug' }).log.level).toBe('silent');
+});
+
+test('the cookie of client ids is for the host that was asked, with or without TLS, unless told otherwise', () => {
+  expect(load({}).auth).toMatchObject({ secureCookies: false, cookieDomain: undefined });
+  expect(load({ SECURE_COOKIES: 'true', SERVER_DOMAIN: 'chat.example.org' }).auth).toMatchObject({
+    secureCookies: true,
+    cookieDomain: 'chat.example.org',
+  });
+  expect(problems({ SERVER_DOMAIN: 'example.org; Path=/' })).toHaveProperty('SERVER_DOMAIN');
 });
 
 test('origins are a list; * reflects all while developing', () => {

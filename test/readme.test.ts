@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { SETTINGS } from '../src/config/settings.ts';
 import { ChatService } from '../src/gen/services/chat/v1/service_pb.ts';
@@ -40,21 +40,14 @@ describe('README', () => {
   });
 });
 
-test.each([
-  'README.md',
-  'CONTRIBUTING.md',
-  'SECURITY.md',
-  'docs/delivery.md',
-  'docs/deployment.md',
-  'docs/encryption.md',
-  'docs/limits.md',
-  'docs/operations.md',
-  'docs/scylla.md',
-])('links in %s lead somewhere', (path) => {
-  const links = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '');
-  const from = new URL(path, root);
-  expect(links.filter((link) => !existsSync(new URL(link, from)))).toEqual([]);
-});
+test.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pagesIn('docs/'), ...pagesIn('docs/runbooks/')])(
+  'links in %s lead somewhere',
+  (path) => {
+    const links = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '');
+    const from = new URL(path, root);
+    expect(links.filter((link) => !existsSync(new URL(link, from)))).toEqual([]);
+  },
+);
 
 test('documents name only npm scripts that exist', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
@@ -63,6 +56,12 @@ test('documents name only npm scripts that exist', () => {
   );
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
 });
+
+function pagesIn(folder: string): string[] {
+  return readdirSync(new URL(folder, root))
+    .filter((name) => name.endsWith('.md'))
+    .map((name) => `${folder}${name}`);
+}
 
 /** Name and default of each setting in the table; a row may name several. */
 function settingRows(): Map<string, string> {

@@ -7,7 +7,9 @@ import type { Limits } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { UsersRepository } from '../repository/users-repository.ts';
-import { createRpcHandlers } from '../rpc/adapter.ts';
+import { createRest } from '../rest/rest.ts';
+import type { ClientIdCookie } from '../rest/universal-call.ts';
+import { type AdapterDeps, createRpcHandlers, createRpcRouter } from '../rpc/adapter.ts';
 import { createHealthHandlers } from '../rpc/health.ts';
 import { createRoutes } from '../rpc/routes.ts';
 import { createClientAddress } from '../server/client-address.ts';
@@ -19,6 +21,7 @@ import { metricsHandler } from '../server/metrics.ts';
 import { failingOf, type Readiness } from '../server/readiness.ts';
 import type { Streams } from '../streams/streams.ts';
 import type { Tracing } from '../tracing/tracing.ts';
+import { createDescriptions } from './descriptions.ts';
 
 /** The ports that the service listens on. */
 export interface Front extends Service {
@@ -36,6 +39,8 @@ export interface FrontDeps {
   readonly streams: Streams;
   readonly users: UsersRepository;
   readonly verifier: Pick<TokenVerifier, 'verify'>;
+  /** Signs tokens; undefined when the service only holds public keys. */
+  readonly jwtSecret: string | undefined;
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
@@ -59,21 +64,25 @@ export function createFront(deps: FrontDeps): Front {
   const metricsRoutes: [string, HttpHandler][] = config.metrics.enabled
     ? [['/metrics', metricsHandler(deps.metrics, logger)]]
     : [];
+  const rpc = rpcDeps(deps, draining.signal, streamsEnd.signal);
+  const router = createRpcRouter(rpc);
   const server = createHttpServer({
     ...config.server,
     cors: createCors(config.corsOrigins),
     routes: new Map<string, HttpHandler>([
-      ...rpcHandlers(deps, draining.signal, streamsEnd.signal),
+      ...createRpcHandlers(rpc, router),
       ...createHealthHandlers({
         failing: async () => failingOf(await readiness.report()),
         draining: draining.signal,
         streamsEnd: streamsEnd.signal,
         logger,
       }),
+      ...createDescriptions({ ...deps, streamsEnd: streamsEnd.signal }),
       ['/health', healthHandler()],
       ['/readyz', readinessHandler(readiness, draining.signal)],
       ...(own ? [] : metricsRoutes),
     ]),
+    find: createRest({ ...rpc, router, cookie: clientIdCookie(config) }),
     logger,
     limits: {
       idleTimeoutMs: Math.max(MIN_IDLE_MS, IDLE_HEARTBEATS * config.streams.heartbeatMs),
@@ -112,14 +121,14 @@ export function createFront(deps: FrontDeps): Front {
   };
 }
 
-function rpcHandlers(
-  deps: FrontDeps,
-  draining: AbortSignal,
-  streamsEnd: AbortSignal,
-): ReadonlyMap<string, HttpHandler> {
+function clientIdCookie({ auth }: Config): ClientIdCookie {
+  return { name: auth.clientIdCookie, secure: auth.secureCookies, domain: auth.cookieDomain };
+}
+
+function rpcDeps(deps: FrontDeps, draining: AbortSignal, streamsEnd: AbortSignal): AdapterDeps {
   const { config, logger, chat, streams, users, verifier, limits, metrics } = deps;
   const { sessionCookie, clientIdCookie } = config.auth;
-  return createRpcHandlers({
+  return {
     routes: createRoutes({ chat, streams, logger }),
     maxRequestBytes: config.limits.maxRequestBytes,
     verifier,
@@ -132,5 +141,5 @@ function rpcHandlers(
     logger,
     metrics,
     tracing: deps.tracing,
-  });
+  };
 }

@@ -12,6 +12,7 @@ export function buildConfig(values: Values): Config {
     server: values.SERVER_ADDRESS ?? { host: production ? '0.0.0.0' : '127.0.0.1', port: 8080 },
     dataDir: values.DATA_DIR,
     demoData: values.DEMO_DATA ?? url === undefined,
+    publicDocs: values.PUBLIC_DOCS ?? !production,
     log: { level: values.NO_LOGS ? 'silent' : values.LOG_LEVEL },
     database: { url, maxConnections: values.DATABASE_MAX_CONNECTIONS },
     scylla: scyllaOf(values),
@@ -31,6 +32,8 @@ export function buildConfig(values: Values): Config {
       audience: values.JWT_AUDIENCE,
       sessionCookie: values.SESSION_COOKIE_NAME,
       clientIdCookie: values.CLIENT_ID_COOKIE_NAME,
+      secureCookies: values.SECURE_COOKIES,
+      cookieDomain: values.SERVER_DOMAIN,
     },
     masterKey: key === undefined || iv === undefined ? undefined : { key, iv },
     storePlaintext: values.STORE_PLAINTEXT,
@@ -104,6 +107,7 @@ function rateLimitsOf(values: Values, limited: boolean): RateLimits {
     savedTokens: values.RATE_LIMIT_TOKENS_PER_MINUTE ?? otherwise(10),
     createdRooms: values.RATE_LIMIT_ROOMS_PER_MINUTE ?? otherwise(30),
     openedStreams: values.RATE_LIMIT_STREAMS_PER_MINUTE ?? otherwise(60),
+    polls: values.RATE_LIMIT_POLLS_PER_MINUTE ?? otherwise(600),
     failedAuthentications: values.RATE_LIMIT_AUTH_FAILURES_PER_MINUTE ?? otherwise(60),
   };
 }

@@ -5,6 +5,7 @@ import {
   cookieName,
   flag,
   hex,
+  hostName,
   integer,
   isOrigin,
   isPublicKey,
@@ -42,6 +43,7 @@ export const SETTINGS = {
   }),
   DATA_DIR: setting(z.string().prefault('.data'), 'a folder, or memory:'),
   DEMO_DATA: setting(flag().optional(), 'true or false'),
+  PUBLIC_DOCS: setting(flag().optional(), 'true or false'),
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
     'trace, debug, info, warn, error, fatal or silent',
@@ -156,6 +158,8 @@ export const SETTINGS = {
   JWT_AUDIENCE: setting(z.string().optional(), 'the expected claim aud'),
   SESSION_COOKIE_NAME: setting(cookieName().prefault('chat-access-token'), 'a cookie name'),
   CLIENT_ID_COOKIE_NAME: setting(cookieName().prefault('chat-client-id'), 'a cookie name'),
+  SECURE_COOKIES: setting(flag().prefault('false'), 'true or false'),
+  SERVER_DOMAIN: setting(hostName().optional(), 'a host name, for example example.org'),
 
   CHAT_KEY: setting(hex(64).optional(), 'exactly 64 hex digits', {
     aliases: ['chat.key'],
@@ -192,6 +196,7 @@ export const SETTINGS = {
   RATE_LIMIT_TOKENS_PER_MINUTE: limit('rateLimits.savedTokens'),
   RATE_LIMIT_ROOMS_PER_MINUTE: limit('rateLimits.createdRooms'),
   RATE_LIMIT_STREAMS_PER_MINUTE: limit('rateLimits.openedStreams'),
+  RATE_LIMIT_POLLS_PER_MINUTE: limit('rateLimits.polls'),
   RATE_LIMIT_AUTH_FAILURES_PER_MINUTE: limit('rateLimits.failedAuthentications'),
   TRUSTED_PROXIES: setting(
     list(addressRange()).optional(),

@@ -80,6 +80,15 @@ export function cookieName() {
   return z.string().regex(/^[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,64}$/);
 }
 
+/** A name of hosts, as a cookie's domain may be. */
+export function hostName() {
+  return z
+    .string()
+    .regex(
+      /^(?=.{1,253}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$/,
+    );
+}
+
 /** `host:port`, `[v6]:port`, or `:port` for every interface. */
 export function address() {
   return z.string().transform((text, context): Address => {

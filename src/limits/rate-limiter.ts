@@ -9,6 +9,7 @@ const LIMITS = {
   saved_tokens: 'savedTokens',
   created_rooms: 'createdRooms',
   opened_streams: 'openedStreams',
+  polls: 'polls',
   failed_authentications: 'failedAuthentications',
 } as const satisfies Readonly<Record<string, keyof RateLimits>>;
 

@@ -41,18 +41,33 @@ export type RpcHandler = (
  * Built on the router and not on connect-node's own adapter: that one prints every lost client to the console, and a request
  * whose authority is no URL (an odd Host header) makes it throw where nobody catches.
  */
-export function createRpcHandlers(deps: AdapterDeps): ReadonlyMap<string, RpcHandler> {
+export function createRpcHandlers(
+  deps: AdapterDeps,
+  router: ConnectRouter = createRpcRouter(deps),
+): ReadonlyMap<string, RpcHandler> {
+  const handlers = serveRouter(router, deps.logger);
+  return deps.tracing === undefined ? handlers : traceCalls(deps.tracing, handlers);
+}
+
+/** Every RPC behind the gate and the interceptors: what all doors of the service lead to. */
+export function createRpcRouter(deps: AdapterDeps): ConnectRouter {
   const router = createConnectRouter({
-    // Brotli is left out: Node's default quality costs milliseconds a kilobyte.
-    acceptCompression: [compressionGzip],
-    readMaxBytes: deps.maxRequestBytes,
-    jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: true },
+    ...wireOptions(deps.maxRequestBytes),
     requestGate: createGate(deps),
     interceptors: [createCallsInterceptor(deps), createLimitsInterceptor(deps)],
   });
   deps.routes(router);
-  const handlers = serveRouter(router, deps.logger);
-  return deps.tracing === undefined ? handlers : traceCalls(deps.tracing, handlers);
+  return router;
+}
+
+/** How the calls of every client are read and written. */
+export function wireOptions(maxRequestBytes: number) {
+  return {
+    // Brotli is left out: Node's default quality costs milliseconds a kilobyte.
+    acceptCompression: [compressionGzip],
+    readMaxBytes: maxRequestBytes,
+    jsonOptions: { alwaysEmitImplicit: true, ignoreUnknownFields: true },
+  };
 }
 
 /** The procedures of a router by path. What can't be answered is logged, never thrown. */
@@ -60,7 +75,7 @@ export function serveRouter(router: ConnectRouter, logger: Logger): ReadonlyMap<
   return new Map(
     router.handlers.map((handler) => {
       const serve: RpcHandler = (request, response) => {
-        run(handler, request, response).catch((error: unknown) => failed(error, response, logger));
+        run(handler, request, response).catch((error: unknown) => giveUp(error, response, logger));
       };
       return [handler.requestPath, serve];
     }),
@@ -76,11 +91,13 @@ async function run(
   values.set(peerKey, request.socket.remoteAddress ?? '');
   if (handler.method.methodKind === 'server_streaming') values.set(responseKey, response);
   const universal = universalRequestFromNodeRequest(request, response, undefined, values);
-  await universalResponseToNodeResponse(await handler(universal), response);
+  // What is left of a request that is refused half way stays readable, for the server to throw away.
+  const body = request.iterator({ destroyOnReturn: false });
+  await universalResponseToNodeResponse(await handler({ ...universal, body }), response);
 }
 
-/** Reached when no answer could be made or written: usually the client is gone. */
-function failed(error: unknown, response: ServerResponse | Http2ServerResponse, logger: Logger): void {
+/** For when no answer could be made or written: usually the client is gone. */
+export function giveUp(error: unknown, response: ServerResponse | Http2ServerResponse, logger: Logger): void {
   const isGone = ConnectError.from(error).code === Code.Aborted || response.destroyed;
   if (!isGone) logger.warn({ err: error }, 'request could not be answered');
   if (response.headersSent || response.destroyed) response.destroy();

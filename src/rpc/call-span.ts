@@ -22,23 +22,23 @@ export function traceCalls(
   tracing: Tracing,
   handlers: ReadonlyMap<string, RpcHandler>,
 ): ReadonlyMap<string, RpcHandler> {
-  return new Map(
-    [...handlers].map(([path, handle]) => {
-      const [, service = '', method = ''] = path.split('/');
-      const attributes = { 'rpc.service': service, 'rpc.method': method };
-      const traced: RpcHandler = (request, response) => {
-        const span = tracing.serve(
-          { name: `${service}/${method}`, kind: 'server', attributes },
-          {
-            traceparent: single(request.headers.traceparent),
-            tracestate: request.headers.tracestate?.toString(),
-          },
-        );
-        tracing.run(span, () => handle(request, response));
-      };
-      return [path, traced];
-    }),
-  );
+  return new Map([...handlers].map(([path, handle]) => [path, traceCall(tracing, path, handle)]));
+}
+
+/** The same for a single handler; `path` is that of the procedure. */
+export function traceCall(tracing: Tracing, path: string, handle: RpcHandler): RpcHandler {
+  const [, service = '', method = ''] = path.split('/');
+  const attributes = { 'rpc.service': service, 'rpc.method': method };
+  return (request, response) => {
+    const span = tracing.serve(
+      { name: `${service}/${method}`, kind: 'server', attributes },
+      {
+        traceparent: single(request.headers.traceparent),
+        tracestate: request.headers.tracestate?.toString(),
+      },
+    );
+    tracing.run(span, () => handle(request, response));
+  };
 }
 
 /**

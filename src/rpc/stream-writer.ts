@@ -32,7 +32,10 @@ export function codecOf(contentType: string | null): 'binary' | 'json' {
 }
 
 /** The events as messages of a stream: framed one after the other in one piece. */
-export function frame(events: readonly DeliveredEvent[], codec: 'binary' | 'json'): Uint8Array {
+export function frame(
+  events: readonly Pick<DeliveredEvent, 'binary' | 'json'>[],
+  codec: 'binary' | 'json',
+): Uint8Array {
   const messages = events.map((event) => event[codec]);
   const framed = Buffer.allocUnsafe(
     messages.reduce((bytes, { byteLength }) => bytes + HEADER_BYTES + byteLength, 0),

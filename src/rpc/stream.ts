@@ -9,6 +9,7 @@ import type { DeliveredEvent, StreamRequest } from '../streams/streams.ts';
 import { endCall } from './call-span.ts';
 import { callerOf } from './context.ts';
 import type { RpcDeps } from './deps.ts';
+import { sinkKey } from './stream-sink.ts';
 import { codecOf, frame, responseKey, write } from './stream-writer.ts';
 
 /** The event stream. */
@@ -23,12 +24,15 @@ export function streamRoutes({
     ): AsyncGenerator<MessageEvent> {
       const order = streamRequest(callerOf(context), request);
       const response = context.values.get(responseKey);
+      const sink = context.values.get(sinkKey);
       const codec = codecOf(context.requestHeader.get('content-type'));
       let isFirst = true;
       // The signal, not the generator's end, releases what the stream holds: a cancelled call may never resume the generator.
-      for await (const batch of streams.open(order, context.signal)) {
+      const signal = sink === undefined ? context.signal : AbortSignal.any([context.signal, sink.enough]);
+      for await (const batch of streams.open(order, signal)) {
         if (isFirst) endCall(context, 'ok');
-        if (isFirst || response === undefined) for (const { event } of batch) yield event;
+        if (sink !== undefined) await sink.take(batch, signal);
+        else if (isFirst || response === undefined) for (const { event } of batch) yield event;
         else await write(response, frame(batch, codec), context.signal);
         isFirst = false;
         if (logger.isLevelEnabled('debug')) logDelivered(logger, order, batch);

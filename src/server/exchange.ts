@@ -16,7 +16,7 @@ export function answerText(
   text: string,
   type = 'text/plain; charset=utf-8',
 ): void {
-  answer(request, response, status, type, text);
+  answerBytes(request, response, status, type, Buffer.from(text));
 }
 
 /** A handler that is only asked to read: everything but GET and HEAD is refused. */
@@ -38,17 +38,17 @@ export function answerJson(
   status: number,
   value: object,
 ): void {
-  answer(request, response, status, 'application/json', JSON.stringify(value));
+  answerBytes(request, response, status, 'application/json', Buffer.from(JSON.stringify(value)));
 }
 
-function answer(
+/** Answers a body that is ready to be sent, or only its headers to HEAD. */
+export function answerBytes(
   request: HttpRequest,
   response: HttpResponse,
   status: number,
   type: string,
-  body: string,
+  bytes: Uint8Array,
 ): void {
-  const bytes = Buffer.from(body);
   response.statusCode = status;
   response.setHeader('content-type', type);
   response.setHeader('content-length', bytes.length);

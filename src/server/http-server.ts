@@ -26,8 +26,10 @@ export interface HttpServerOptions {
   /** 0 picks a free one. */
   readonly port: number;
   readonly cors: Cors;
-  /** Handlers by exact path; anything else is 404. */
+  /** Handlers by exact path. */
   readonly routes: ReadonlyMap<string, HttpHandler>;
+  /** Asked for the handler of any other path; where there is none it is 404. */
+  readonly find?: (path: string) => HttpHandler | undefined;
   readonly logger: Logger;
   readonly limits?: Partial<ServerLimits>;
 }
@@ -67,6 +69,8 @@ const MAX_STREAMS_PER_CONNECTION = 1_000;
 /** Megabytes that a connection may hold; Node's own 10 refuse streams long before there are so many. */
 const MAX_SESSION_MEMORY = 32;
 const STOP_MS = 5_000;
+/** `/package.Service/Method`. */
+const RPC_PATH = /^\/\w+(\.\w+)+\/\w+$/;
 
 /**
  * Serves the routes on one port: request ids, security headers, CORS, limits against slow and dead peers, graceful stop.
@@ -78,6 +82,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   let closing = false;
   const handle = (request: HttpRequest, response: HttpResponse): void => {
     if (closing && request.httpVersionMajor === 1) response.setHeader('connection', 'close');
+    leaveNothingUnread(request, response);
     serve(options, request, response);
   };
   const mux = createMux({ ...createServers(handle, limits, options.logger), ...limits });
@@ -131,6 +136,17 @@ function createServers(handle: HttpHandler, limits: ServerLimits, logger: Logger
   return { http1, http2: h2 };
 }
 
+/**
+ * An answer may be complete before its request is, when that is refused half way, and whoever answered reads no further. What is left is
+ * thrown away, as long as the limit of time allows: over HTTP/1.1 it would hide the next request of the connection, and over
+ * HTTP/2 the client would wait for room to send it.
+ */
+function leaveNothingUnread(request: HttpRequest, response: HttpResponse): void {
+  // The response of HTTP/2 tells of its end only when the request has ended, too.
+  const answer = 'stream' in response ? response.stream : response;
+  answer.once('finish', () => request.removeAllListeners('readable').resume());
+}
+
 /** What HTTP/1.1 has as requestTimeout: ends a request whose body doesn't arrive. */
 function limitBodyTime(request: http2.Http2ServerRequest, timeoutMs: number): void {
   const { stream } = request;
@@ -149,9 +165,9 @@ function serve(options: HttpServerOptions, request: HttpRequest, response: HttpR
   response.setHeader('x-content-type-options', 'nosniff');
   if (options.cors(request, response)) return;
   const path = (request.url ?? '').split('?', 1)[0] ?? '';
-  const route = options.routes.get(path);
+  const route = options.routes.get(path) ?? options.find?.(path);
   if (route === undefined) {
-    answerJson(request, response, 404, { code: 'not_found', message: 'not_found' });
+    answerUnknown(request, response, path);
   } else if (isGrpcOverHttp1(request)) {
     // gRPC needs trailers, which most HTTP/1.1 peers drop: an answer would look like success.
     response.setHeader('connection', 'close');
@@ -159,6 +175,17 @@ function serve(options: HttpServerOptions, request: HttpRequest, response: HttpR
   } else {
     route(request, response);
   }
+}
+
+/** There is nothing there; where an RPC would be, its clients shall not take that for the `not_found` of one that is. */
+function answerUnknown(request: HttpRequest, response: HttpResponse, path: string): void {
+  // Clients of gRPC know what the status means, and take JSON for a broken answer.
+  if (request.headers['content-type']?.startsWith('application/grpc')) {
+    answerText(request, response, 404, 'there is no such RPC');
+    return;
+  }
+  const code = RPC_PATH.test(path) ? 'unimplemented' : 'not_found';
+  answerJson(request, response, 404, { code, message: code });
 }
 
 function isGrpcOverHttp1(request: HttpRequest): boolean {

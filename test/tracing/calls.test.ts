@@ -1,6 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { chatClient, type Protocol, startTestApp, type TestApp } from '../support/app.ts';
+import { chatClient, type Protocol, startTestApp, type TestApp, tokenOf } from '../support/app.ts';
 import { OtlpReceiver, type ReceivedSpan } from '../support/otlp-receiver.ts';
 import { callersTrace } from '../support/trace-headers.ts';
 
@@ -60,6 +60,17 @@ describe('the span of a call', () => {
       (await chatClient(app.url, { as: 1, protocol: 'grpc', headers })).getRooms({}),
     );
     expect(call.attributes).toMatchObject({ 'rpc.system': 'grpc', 'rpc.grpc.status_code': 0 });
+  });
+
+  test('tells a call by REST as the procedure that it is', async () => {
+    const { call, others } = await spansOf(async (headers) =>
+      fetch(`${app.url}/api/chat/v1/room/x`, {
+        headers: { ...headers, authorization: `Bearer ${await tokenOf(1)}` },
+      }),
+    );
+    const attributes = { 'rpc.connect_rpc.error_code': 'invalid_argument', 'enduser.id': '1' };
+    expect(call).toMatchObject({ name: `${CHAT}/GetRoom`, kind: 2, attributes });
+    expect(others).toEqual([]);
   });
 
   test('is there for a caller whom nobody knows, without what he claims to be', async () => {

@@ -1,5 +1,5 @@
 import { type DescMethod, isMessage, type Message } from '@bufbuild/protobuf';
-import type { Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
+import type { ContextValues, Interceptor, StreamRequest, UnaryRequest } from '@connectrpc/connect';
 import { uuid } from '../../chat/validation.ts';
 import { ChatService } from '../../gen/services/chat/v1/service_pb.ts';
 import { SendMessageRequestSchema } from '../../gen/services/chat/v1/types_pb.ts';
@@ -7,6 +7,7 @@ import { TokensService } from '../../gen/services/tokens/v1/service_pb.ts';
 import type { Limits } from '../../limits/limits.ts';
 import type { Claim } from '../../limits/rate-limiter.ts';
 import { callKey } from '../context.ts';
+import { sinkKey } from '../stream-sink.ts';
 import { tooMuch } from './errors.ts';
 import { originOf } from './gate.ts';
 
@@ -16,13 +17,16 @@ export interface LimitsDeps {
 }
 
 /** What a call falls under; of a stream there is no message yet. */
-type Claims = (message: Message | undefined) => readonly Claim[];
+type Claims = (message: Message | undefined, values: ContextValues) => readonly Claim[];
 
 /** Every other method is not limited by time. */
 const CLAIMS: ReadonlyMap<DescMethod, Claims> = new Map<DescMethod, Claims>([
   [ChatService.method.sendMessage, sendMessageClaims],
   [ChatService.method.createRoom, () => [{ limit: 'created_rooms' }]],
-  [ChatService.method.streamMessages, () => [{ limit: 'opened_streams' }]],
+  [
+    ChatService.method.streamMessages,
+    (_, values) => [{ limit: values.get(sinkKey)?.limit ?? 'opened_streams' }],
+  ],
   [TokensService.method.saveToken, () => [{ limit: 'saved_tokens' }]],
 ]);
 
@@ -45,7 +49,7 @@ export function createLimitsInterceptor({ limits }: LimitsDeps): Interceptor {
       const claims = CLAIMS.get(request.method);
       return claims === undefined
         ? next(request)
-        : admitted(request, claims(request.stream ? undefined : request.message));
+        : admitted(request, claims(request.stream ? undefined : request.message, request.contextValues));
     };
   };
 }
