@@ -41,3 +41,33 @@ export interface MessageTracer {
     limit: number,
   ): Promise<{ readonly members: readonly TracedMember[]; readonly total: number }>;
 }
+
+/** A message as either store has it. */
+export interface StoredMessageRow {
+  readonly id: string;
+  readonly room_id: string;
+  readonly sequence: number;
+  readonly sender_id: number;
+  readonly sender_message_id: string | null;
+  readonly type: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly edited: boolean | null;
+  readonly deleted_at: Date | null;
+}
+
+/** What of a stored message an operator may see. */
+export function toTracedMessage(row: StoredMessageRow): TracedMessage {
+  return {
+    id: row.id,
+    roomId: row.room_id,
+    sequence: row.sequence,
+    senderId: row.sender_id,
+    senderMessageId: row.sender_message_id ?? undefined,
+    type: row.type,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    isEdited: row.edited ?? false,
+    deletedAt: row.deleted_at ?? undefined,
+  };
+}

@@ -1,12 +1,18 @@
-import type { MessageKey, MessageTracer, TracedMember, TracedMessage } from '../message-trace.ts';
+import {
+  type MessageKey,
+  type MessageTracer,
+  type StoredMessageRow,
+  type TracedMember,
+  toTracedMessage,
+} from '../message-trace.ts';
 import type { Sql } from './db.ts';
 
 /** Traces messages that are in PostgreSQL. */
 export function createPostgresMessageTracer(sql: Sql): MessageTracer {
   return {
     async find(key) {
-      const { rows } = await sql.query<MessageRow>(...lookUp(key));
-      return rows[0] === undefined ? undefined : toMessage(rows[0]);
+      const { rows } = await sql.query<StoredMessageRow>(...lookUp(key));
+      return rows[0] === undefined ? undefined : toTracedMessage(rows[0]);
     },
     async members({ roomId, sequence }, limit) {
       const { rows } = await sql.query<MemberRow>(MEMBERS, [roomId, sequence, limit]);
@@ -66,21 +72,6 @@ function lookUp(key: MessageKey): [text: string, params: unknown[]] {
       ];
 }
 
-function toMessage(row: MessageRow): TracedMessage {
-  return {
-    id: row.id,
-    roomId: row.room_id,
-    sequence: row.sequence,
-    senderId: row.sender_id,
-    senderMessageId: row.sender_message_id ?? undefined,
-    type: row.type,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    isEdited: row.edited,
-    deletedAt: row.deleted_at ?? undefined,
-  };
-}
-
 function toMember({ user_id, active, joined, read, read_at }: MemberRow): TracedMember {
   return {
     userId: user_id,
@@ -89,19 +80,6 @@ function toMember({ user_id, active, joined, read, read_at }: MemberRow): Traced
     readSequence: read,
     readAt: read_at ?? undefined,
   };
-}
-
-interface MessageRow {
-  readonly id: string;
-  readonly room_id: string;
-  readonly sequence: number;
-  readonly sender_id: number;
-  readonly sender_message_id: string | null;
-  readonly type: string;
-  readonly created_at: Date;
-  readonly updated_at: Date;
-  readonly edited: boolean;
-  readonly deleted_at: Date | null;
 }
 
 interface MemberRow {

@@ -1,4 +1,4 @@
-import type { MessageTracer, TracedMessage } from '../message-trace.ts';
+import { type MessageTracer, toTracedMessage } from '../message-trace.ts';
 import { MAX_PARALLEL_READS, mapInParallel } from './in-parallel.ts';
 import { keyPlace, readMessageAt } from './message-places.ts';
 import type { ScyllaSession } from './session.ts';
@@ -20,7 +20,7 @@ export function createScyllaMessageTracer(session: ScyllaSession): MessageTracer
           ? (await session.read<MessagePlaceRow>(PLACE, [key.id]))[0]
           : await keyPlace(session, key.senderId, key.senderMessageId);
       const row = place === undefined ? undefined : await readMessageAt(session, place);
-      return row === undefined ? undefined : toMessage(row);
+      return row === undefined ? undefined : toTracedMessage({ ...row, id: row.message_id });
     },
     async members({ roomId, sequence }, limit) {
       const rows = await session.read<MemberRow>(MEMBERS, [roomId, limit]);
@@ -44,18 +44,3 @@ type MemberRow = Pick<
   ParticipantRow,
   'user_id' | 'removed_at' | 'deleted_at' | 'join_sequence' | 'read_sequence'
 >;
-
-function toMessage(row: NonNullable<Awaited<ReturnType<typeof readMessageAt>>>): TracedMessage {
-  return {
-    id: row.message_id,
-    roomId: row.room_id,
-    sequence: row.sequence,
-    senderId: row.sender_id,
-    senderMessageId: row.sender_message_id ?? undefined,
-    type: row.type,
-    createdAt: row.created_at,
-    updatedAt: row.updated_at,
-    isEdited: row.edited ?? false,
-    deletedAt: row.deleted_at ?? undefined,
-  };
-}
