@@ -1,4 +1,5 @@
 import {
+  brokerCheck,
   cacheRooms,
   createBroker,
   createDirectory,
@@ -73,8 +74,6 @@ export interface AppOverrides {
   readonly serverLimits?: Partial<ServerLimits>;
 }
 
-/** The inherited text; what exactly is wrong is told by `/readyz?verbose`. */
-const NATS_DOWN = 'NATS connection is down';
 /** All of a stop. */
 const STOP_MS = 10_000;
 const BUFFER_BYTES = 1_048_576;
@@ -229,12 +228,7 @@ class ChatApp implements App {
     const readiness = createReadiness([
       ...stores.checks.map((check) => ({ ...check, essential: true })),
       ...redisChecks(redis),
-      {
-        dependency: 'nats',
-        failure: NATS_DOWN,
-        check: async () => (await broker.health()) && NATS_DOWN,
-        detail: () => broker.health(),
-      },
+      brokerCheck(broker),
     ]);
     measureState(metrics, { db, outbox, dispatcher, streams, scylla, redis, notifications, readiness });
     const { issuer, audience } = config.auth;

@@ -19,6 +19,8 @@ import type { UsersRepository } from '../repository/users-repository.ts';
 import type { NamedCheck } from '../server/readiness.ts';
 import type { StreamDirectory } from '../streams/ports.ts';
 
+/** The inherited text. */
+const NATS_DOWN = 'NATS connection is down';
 const NOTIFICATION_TIMEOUT_MS = 5_000;
 
 /** JetStream where the configuration names one, else the broker in the process. */
@@ -66,6 +68,24 @@ export function redisChecks(redis: RedisConnection | undefined): readonly NamedC
       },
     },
   ];
+}
+
+/** Whether events can be published; what exactly is wrong is told to those who want to know more. */
+export function brokerCheck(broker: Broker): NamedCheck {
+  let asking: Promise<string | undefined> | undefined;
+  // It is asked both, at the same time, and each question goes to the broker.
+  const problem = (): Promise<string | undefined> => {
+    asking ??= broker.health().finally(() => {
+      asking = undefined;
+    });
+    return asking;
+  };
+  return {
+    dependency: 'nats',
+    failure: NATS_DOWN,
+    check: async () => (await problem()) && NATS_DOWN,
+    detail: problem,
+  };
 }
 
 /** What streams ask the stores. */
