@@ -59,3 +59,17 @@ export function aborted(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
   return new Promise((resolve) => signal.addEventListener('abort', () => resolve(undefined), { once: true }));
 }
+
+/** What the work answers within so many milliseconds, else `otherwise`: also when it fails. Its signal aborts when the time is over. */
+export async function within<T>(
+  ms: number,
+  work: (signal: AbortSignal) => Promise<T>,
+  otherwise: T,
+): Promise<T> {
+  const signal = AbortSignal.timeout(ms);
+  try {
+    return await Promise.race([work(signal), aborted(signal).then(() => otherwise)]);
+  } catch {
+    return otherwise;
+  }
+}

@@ -1,8 +1,8 @@
-import { setTimeout } from 'node:timers/promises';
 import packageJson from '../../package.json' with { type: 'json' };
 import type { BreakerState } from '../breaker.ts';
 import type { Dispatcher, DispatcherHooks } from '../events/dispatcher.ts';
 import type { Outbox } from '../events/outbox.ts';
+import { within } from '../lifecycle.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { RedisConnection } from '../redis/redis-connection.ts';
 import type { Db } from '../repository/postgres/db.ts';
@@ -103,7 +103,7 @@ function measureProcess(metrics: Metrics, { dispatcher, streams, db }: MeasuredS
 }
 
 async function measureOutbox({ outboxEntries, outboxOldestAge }: Metrics, outbox: Outbox): Promise<void> {
-  const depth = await inTime(outbox.depth());
+  const depth = await within(COLLECT_MS, () => outbox.depth(), undefined);
   // What nobody knows is not told: an old value would look like a fact.
   outboxEntries.set(depth?.count ?? Number.NaN);
   outboxOldestAge.set(depth === undefined ? Number.NaN : depth.oldestAgeMs / 1000);
@@ -120,7 +120,7 @@ async function measureReadiness(metrics: Metrics, readiness: Readiness): Promise
 
 async function measureScylla(metrics: Metrics, { session, follower }: ScyllaStore): Promise<void> {
   measureBreaker(metrics, 'scylladb', session.breakerState());
-  const lag = await inTime(follower.lag());
+  const lag = await within(COLLECT_MS, () => follower.lag(), undefined);
   metrics.scyllaChangesBehind.set(lag?.changes ?? Number.NaN);
   metrics.scyllaOldestChangeAge.set(lag === undefined ? Number.NaN : lag.oldestAgeMs / 1000);
 }
@@ -134,18 +134,4 @@ function measureBreaker(metrics: Metrics, dependency: string, state: BreakerStat
 
 function clientType(platform: string): string {
   return PLATFORMS.includes(platform) ? platform : 'unknown';
-}
-
-/** Undefined when it fails or takes too long. */
-async function inTime<T>(answer: Promise<T>): Promise<T | undefined> {
-  const patience = new AbortController();
-  const late = setTimeout(COLLECT_MS, undefined, { signal: patience.signal, ref: false });
-  try {
-    return await Promise.race([answer, late]);
-  } catch {
-    return undefined;
-  } finally {
-    patience.abort();
-    late.catch(() => {});
-  }
 }

@@ -12,7 +12,7 @@
  *  - Polling is the truth. A commit's wake-up and a finished job only shorten the wait.
  */
 import type { ChatMessagePushEvent } from '../gen/services/notifications/v1/types_pb.ts';
-import type { Service } from '../lifecycle.ts';
+import { aborted, type Service } from '../lifecycle.ts';
 import type { Logger } from '../logger.ts';
 import {
   type Notification,
@@ -194,11 +194,4 @@ class Waiter {
     }
     this.#woken = false;
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

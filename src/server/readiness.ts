@@ -1,3 +1,5 @@
+import { within } from '../lifecycle.ts';
+
 /** Asks one dependency: undefined when it answers, else the text that /readyz shows (behaviour R6). */
 export type Check = (signal: AbortSignal) => Promise<string | undefined>;
 
@@ -75,21 +77,8 @@ async function makeReport(checks: readonly NamedCheck[]): Promise<Report> {
 
 async function ask({ dependency, failure, check, detail }: NamedCheck): Promise<DependencyReport> {
   const startedAt = performance.now();
-  const telling = detail === undefined ? undefined : within(detail, undefined);
-  const found = await within(check, failure);
+  const telling = detail === undefined ? undefined : within(CHECK_TIMEOUT_MS, detail, undefined);
+  const found = await within(CHECK_TIMEOUT_MS, check, failure);
   const ms = performance.now() - startedAt;
   return { dependency, failure: found, ms, detail: await telling };
-}
-
-/** What the work answers in time, else `otherwise`. */
-async function within<T>(work: (signal: AbortSignal) => Promise<T>, otherwise: T): Promise<T> {
-  const signal = AbortSignal.timeout(CHECK_TIMEOUT_MS);
-  const expired = new Promise<T>((resolve) => {
-    signal.addEventListener('abort', () => resolve(otherwise), { once: true });
-  });
-  try {
-    return await Promise.race([work(signal), expired]);
-  } catch {
-    return otherwise;
-  }
 }
