@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { notFound } from '../../../src/chat/errors.ts';
 import type { RoomChange } from '../../../src/chat/types.ts';
 import type { Db } from '../../../src/repository/postgres/db.ts';
 import type { RoomsRepository } from '../../../src/repository/rooms-repository.ts';
@@ -194,7 +195,10 @@ export class RandomChat {
   }
 
   async #create(user: number, other: number, kind: number, size: number): Promise<string> {
-    if (kind % 3 === 0) return (await this.#seeded.p2p(user, other)).id;
+    if (kind % 3 === 0) {
+      if (await this.#hasLeftPair(user, other)) throw notFound();
+      return (await this.#seeded.p2p(user, other)).id;
+    }
     const others = this.users.filter((id) => id !== user).slice(0, size % this.users.length);
     const type = kind % 3 === 1 ? 'group' : 'channel';
     const room = await this.#seeded.room(user, others, {
@@ -203,6 +207,17 @@ export class RandomChat {
       sendMessage: size % 2 === 0,
     });
     return room.id;
+  }
+
+  /** By the rules a p2p room ends when somebody leaves it. Here it goes on with one member, and the other one can't open it again. */
+  async #hasLeftPair(user: number, other: number): Promise<boolean> {
+    const { rowCount } = await this.#db.query(
+      `SELECT FROM room r JOIN room_member m ON m.room_id = r.id AND m.user_id = $1
+       WHERE r.p2p_low = least($1::int, $2::int) AND r.p2p_high = greatest($1::int, $2::int) AND r.deleted_at IS NULL
+         AND (m.removed_at IS NOT NULL OR m.deleted_at IS NOT NULL)`,
+      [user, other],
+    );
+    return rowCount > 0;
   }
 
   async #change(user: number, roomId: string, change: RoomChange): Promise<void> {
