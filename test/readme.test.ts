@@ -32,26 +32,34 @@ describe('README', () => {
     );
     expect(listed.sort()).toEqual(methods.sort());
   });
-
-  test('says of every shell command whether CI runs it', () => {
-    const fences = readme.match(/^```sh$/gm) ?? [];
-    const marked = readme.match(/^<!-- ci: (service|follow|run|database|chat) -->\n```sh$/gm) ?? [];
-    expect(marked.length).toBe(fences.length);
-  });
 });
 
-test.each(['README.md', 'CONTRIBUTING.md', 'SECURITY.md', ...pagesIn('docs/'), ...pagesIn('docs/runbooks/')])(
-  'links in %s lead somewhere',
+test.each(['README.md', 'docs/first-five-minutes.md', 'docs/grpc.md', 'docs/connect.md', 'docs/grpc-web.md'])(
+  'says of every shell command in %s how CI runs it',
   (path) => {
-    const links = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '');
-    const from = new URL(path, root);
-    expect(links.filter((link) => !existsSync(new URL(link, from)))).toEqual([]);
+    const fences = read(path).match(/^```sh$/gm) ?? [];
+    const marked =
+      read(path).match(/^<!-- ci: (service|kill|stack|follow|run|database|chat) -->\n```sh$/gm) ?? [];
+    expect(marked.length).toBe(fences.length);
   },
 );
 
+test.each([
+  'README.md',
+  'CONTRIBUTING.md',
+  'SECURITY.md',
+  'examples/README.md',
+  ...pagesIn('docs/'),
+  ...pagesIn('docs/runbooks/'),
+])('links in %s lead somewhere', (path) => {
+  const links = [...read(path).matchAll(/\]\((?!https?:)([^)#]+)[^)]*\)/g)].map((match) => match[1] ?? '');
+  const from = new URL(path, root);
+  expect(links.filter((link) => !existsSync(new URL(link, from)))).toEqual([]);
+});
+
 test('documents name only npm scripts that exist', () => {
   const { scripts }: { scripts: Record<string, string> } = JSON.parse(read('package.json'));
-  const named = ['README.md', 'CONTRIBUTING.md', 'docs/deployment.md'].flatMap((path) =>
+  const named = ['README.md', 'CONTRIBUTING.md', 'examples/README.md', ...pagesIn('docs/')].flatMap((path) =>
     [...read(path).matchAll(/npm run (?:-s )?([\w:]+)/g)].map((match) => match[1] ?? ''),
   );
   expect(named.filter((name) => !(name in scripts))).toEqual([]);
