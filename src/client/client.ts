@@ -22,6 +22,7 @@ export { type Mode, StreamReplacedError } from './follow.ts';
 export type { ChatEvent, ChatEvents, ConnectionStatus } from './inbox.ts';
 export {
   ClientClosedError,
+  DiscardedError,
   type MessageExtras,
   type QueueChange,
   type QueuedMessage,
@@ -93,6 +94,11 @@ export interface ChatClient {
   events(options?: EventsOptions): ChatEvents;
   /** Sends a message once, however often that takes, after those before it in its room. Resolves to the stored message. */
   send(roomId: string, content: string, options?: SendOptions): Promise<MessageData>;
+  /**
+   * Takes a message back that waits for its turn or its next try: its `send` rejects with DiscardedError. False when it is just being sent,
+   * or not in the queue. After a try without an answer the service may have it nevertheless.
+   */
+  discard(senderMessageId: string): boolean;
   /** Messages that wait for the service. */
   readonly waiting: number;
   /** Resolves when no message waits. */
@@ -153,6 +159,7 @@ export function createChatClient(options: ChatClientOptions): ChatClient {
     async send(roomId, content, { senderMessageId = uuid(), ...extras } = {}) {
       return await outbox.send({ senderMessageId, roomId, content, extras });
     },
+    discard: (senderMessageId) => outbox.discard(senderMessageId),
     get waiting() {
       return outbox.waiting;
     },

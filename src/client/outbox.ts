@@ -3,6 +3,7 @@ import type { ChatService } from '../gen/services/chat/v1/service_pb.ts';
 import type { MessageData } from '../gen/services/chat/v1/types_pb.ts';
 import {
   ClientClosedError,
+  DiscardedError,
   type QueueChange,
   type QueuedMessage,
   QueueFullError,
@@ -36,6 +37,8 @@ interface Entry {
   readonly kept: Promise<void>;
   readonly outcome: Promise<MessageData>;
   readonly settle: { resolve(stored: MessageData): void; reject(error: unknown): void };
+  isSending: boolean;
+  isDiscarded: boolean;
 }
 
 /**
@@ -80,6 +83,17 @@ export class Outbox {
     return await this.#take(message, bytes, kept).outcome;
   }
 
+  /** Takes a message back, unless it is just being sent; false when it stays, or is not here. */
+  discard(senderMessageId: string): boolean {
+    const entry = this.#entries.get(senderMessageId);
+    if (entry === undefined || entry.isSending || entry.isDiscarded) return false;
+    entry.isDiscarded = true;
+    void this.#refuse(entry, new DiscardedError());
+    // Those behind it need not wait for its next try.
+    this.#deps.alarm.ring();
+    return true;
+  }
+
   /** Messages that wait. */
   get waiting(): number {
     return this.#entries.size;
@@ -109,7 +123,7 @@ export class Outbox {
     // Nobody may be waiting for a message of the last run.
     outcome.catch(() => undefined);
     kept.catch(() => undefined);
-    const entry = { message, bytes, kept, outcome, settle };
+    const entry = { message, bytes, kept, outcome, settle, isSending: false, isDiscarded: false };
     this.#entries.set(message.senderMessageId, entry);
     this.#bytes += bytes;
     this.#queue(message.roomId).push(entry);
@@ -154,7 +168,8 @@ export class Outbox {
     } catch (error) {
       return await this.#refuse(entry, error);
     }
-    for (let attempt = 0, troubles = 0; !signal.aborted; attempt += 1) {
+    for (let attempt = 0, troubles = 0; !signal.aborted && !entry.isDiscarded; attempt += 1) {
+      entry.isSending = true;
       try {
         const stored = await this.#call(entry.message);
         await this.#remove(entry);
@@ -167,6 +182,7 @@ export class Outbox {
         if (failure === 'final' || troubles >= MAX_TROUBLES) return await this.#refuse(entry, error);
         const nextDelayMs = backoff.delayMs(attempt, error);
         const reason = ConnectError.from(error);
+        entry.isSending = false;
         this.#tell({ type: 'postponed', message: entry.message, error: reason, nextDelayMs });
         await alarm.pause(nextDelayMs, signal);
       }

@@ -58,3 +58,11 @@ export class ClientClosedError extends Error {
     this.name = 'ClientClosedError';
   }
 }
+
+/** The message was taken back before it was sent. */
+export class DiscardedError extends Error {
+  constructor() {
+    super('the message was taken back');
+    this.name = 'DiscardedError';
+  }
+}

@@ -5,6 +5,7 @@ import {
   type ChatClientOptions,
   ClientClosedError,
   createChatClient,
+  DiscardedError,
   type QueueChange,
   type QueuedMessage,
   QueueFullError,
@@ -82,6 +83,25 @@ describe('sending', () => {
     // The app knows better.
     client.wake();
     await sent;
+  });
+
+  it('takes back what waits, and sends what comes after it', async () => {
+    const service = new FakeService(['busy']);
+    const queue = new MemoryQueue();
+    const client = service.client({ queue: { store: queue }, random: () => 0.5 });
+    const sent = ['first', 'second', 'third'].map((id) => client.send('room', id, { senderMessageId: id }));
+    await expect.poll(() => service.calls.length).toBe(1);
+    expect(['second', 'first', 'first', 'nobody'].map((id) => client.discard(id))).toEqual([
+      true,
+      true,
+      false,
+      false,
+    ]);
+    await expect(sent[0]).rejects.toBeInstanceOf(DiscardedError);
+    await expect(sent[1]).rejects.toBeInstanceOf(DiscardedError);
+    await sent[2];
+    expect(service.contents('room')).toEqual(['third']);
+    expect([client.waiting, queue.messages]).toEqual([0, []]);
   });
 
   it('takes no more messages and no more bytes than may wait', async () => {
