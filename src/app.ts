@@ -240,6 +240,7 @@ class ChatApp implements App {
     this.#front = createFront({
       ...{ config, logger, chat, streams, users, verifier, limits: rateLimits, metrics, readiness, tracing },
       jwtSecret,
+      masterKey: secrets.masterKey,
       serverLimits: this.#overrides.serverLimits,
     });
     const follower = scylla === undefined ? [] : [scylla.follower];

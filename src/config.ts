@@ -15,6 +15,8 @@ export interface Config {
   readonly demoData: boolean;
   /** Descriptions of the API are served: reflection, OpenAPI and its page, proto files. */
   readonly publicDocs: boolean;
+  /** The web chat is served at `/`. */
+  readonly webUi: boolean;
   readonly log: { readonly level: string };
   /** `url` undefined: embedded. */
   readonly database: { readonly url: string | undefined; readonly maxConnections: number };

@@ -12,6 +12,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   main: ['cli', 'type:config'],
   // Runs in browsers too.
   client: ['gen', '@bufbuild/protobuf', '@connectrpc/connect'],
+  // Runs in browsers only.
+  web: [
+    ...['client', 'gen', 'preact', '@preact/signals', 'vite'],
+    ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-web'],
+  ],
   cli: [
     ...[
       'app',
@@ -32,8 +37,10 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
       '@connectrpc/connect',
       '@connectrpc/connect-node',
       'cli-progress',
+      'ink',
       'jose',
       'pino',
+      'react',
       'uuid',
     ],
   ],
@@ -91,11 +98,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   ],
 };
 
-/** What everybody but crypto and client may use. */
+/** What everybody but crypto, client and web may use. */
 const everywhere = ['type:logger', 'type:lifecycle', 'lifecycle', 'breaker', 'type:tracing/tracing'];
 
 /** These use nothing of ours but what they are allowed by name. */
-const apart = ['crypto', 'client'];
+const apart = ['crypto', 'client', 'web'];
 
 /** Packages that a single place knows. */
 const drivers: readonly (readonly [string, RegExp])[] = [
@@ -109,6 +116,8 @@ const drivers: readonly (readonly [string, RegExp])[] = [
   ['prom-client', /^src\/metrics\//],
   ['@opentelemetry/', /^src\/tracing\//],
   ['cli-progress', /^src\/cli\//],
+  ['ink', /^src\/cli\/chat\/ui\//],
+  ['react', /^src\/cli\/chat\/ui\//],
   ['jose', /^src\/(auth|cli)\//],
   ['fflate', /^src\/server\/docs\//],
 ];
@@ -117,8 +126,9 @@ const drivers: readonly (readonly [string, RegExp])[] = [
 const nodeModules: readonly (readonly [RegExp, RegExp])[] = [
   [/^node:(http|http2|net|tls)$/, /^src\/(server|cli|app)(\/|\.ts$)/],
   [/^node:fs/, /^src\/(config|cli|app|repository|server)(\/|\.ts$)/],
-  [/^node:(child_process|cluster|worker_threads)$/, /^$/],
-  [/^node:/, /^src\/(?!client\/)/],
+  [/^node:child_process$/, /^src\/cli\/dev\.ts$/],
+  [/^node:(cluster|worker_threads)$/, /^$/],
+  [/^node:/, /^src\/(?!client\/|web\/)/],
 ];
 
 /** Longer than 300 lines on purpose. */

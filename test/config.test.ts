@@ -50,6 +50,7 @@ describe('defaults', () => {
       dataDir: '.data',
       demoData: true,
       publicDocs: true,
+      webUi: true,
       log: { level: 'info' },
       database: { url: undefined },
       nats: undefined,
@@ -75,6 +76,7 @@ describe('defaults', () => {
       corsOrigins: [],
       demoData: false,
       publicDocs: false,
+      webUi: false,
       masterKey: { key: KEY, iv: IV },
       auth: { keys: { kind: 'secret', secret: SECRET } },
     });
@@ -84,6 +86,7 @@ describe('defaults', () => {
     expect(load({ ...PRODUCTION, PUBLIC_DOCS: 'true' }).publicDocs).toBe(true);
     expect(load({ PUBLIC_DOCS: 'false' }).publicDocs).toBe(false);
     expect(problems({ PUBLIC_DOCS: 'maybe' })).toHaveProperty('PUBLIC_DOCS');
+    expect(load({ ...PRODUCTION, WEB_UI: 'true' }).webUi).toBe(true);
   });
 
   test('an empty variable counts as not set', () => {

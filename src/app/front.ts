@@ -22,6 +22,7 @@ import { failingOf, type Readiness } from '../server/readiness.ts';
 import type { Streams } from '../streams/streams.ts';
 import type { Tracing } from '../tracing/tracing.ts';
 import { createDescriptions } from './descriptions.ts';
+import { createWeb } from './web.ts';
 
 /** The ports that the service listens on. */
 export interface Front extends Service {
@@ -41,6 +42,8 @@ export interface FrontDeps {
   readonly verifier: Pick<TokenVerifier, 'verify'>;
   /** Signs tokens; undefined when the service only holds public keys. */
   readonly jwtSecret: string | undefined;
+  /** Opens room keys: for the demo users of the web chat. */
+  readonly masterKey: { readonly key: string; readonly iv: string };
   readonly limits: Limits;
   readonly metrics: Metrics;
   readonly readiness: Readiness;
@@ -78,6 +81,7 @@ export function createFront(deps: FrontDeps): Front {
         logger,
       }),
       ...createDescriptions({ ...deps, streamsEnd: streamsEnd.signal }),
+      ...createWeb(deps),
       ['/health', healthHandler()],
       ['/readyz', readinessHandler(readiness, draining.signal)],
       ...(own ? [] : metricsRoutes),

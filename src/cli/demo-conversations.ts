@@ -107,7 +107,7 @@ export const DEMO_ROOMS: readonly DemoRoom[] = [
     type: 'group',
     name: 'Kitchen, third floor',
     description: 'The coffee machine has a group of its own.',
-    emoji: '☕',
+    emoji: '☕️',
     members: [1, 2, 6, 7, 8],
     sendMessage: true,
     lines: [

@@ -15,7 +15,7 @@ export async function seedDemoData(deps: {
   readonly keys: RoomKeys;
 }): Promise<boolean> {
   if (!(await deps.users.isEmpty())) return false;
-  await deps.users.upsertUsers(DEMO_USERS.map(toUser));
+  await deps.users.upsertUsers(demoUsers());
   for (const room of DEMO_ROOMS) await seedRoom(deps.rooms, deps.keys, room);
   return true;
 }
@@ -84,6 +84,11 @@ async function seedLines(rooms: RoomsRepository, key: RoomKey, demo: DemoRoom): 
   return ids;
 }
 
+/** The demo users, as they are written. */
+export function demoUsers(): readonly User[] {
+  return DEMO_USERS.map(toUser);
+}
+
 function toUser({ id, name, colour }: DemoUser): User {
   const initials = name
     .split(' ')
@@ -101,7 +106,7 @@ function toUser({ id, name, colour }: DemoUser): User {
 
 /** A small square picture that needs no network. */
 function picture(text: string, colour: string, size: number): string {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" fill="${colour}"/><text x="20" y="${20 + size / 3}" font-size="${size}" fill="#fff" text-anchor="middle">${text}</text></svg>`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 40 40"><rect width="40" height="40" fill="${colour}"/><text x="20" y="${20 + size / 3}" font-family="Inter,system-ui,sans-serif" font-size="${size}" fill="#fff" text-anchor="middle">${text}</text></svg>`;
   return `data:image/svg+xml,${encodeURIComponent(svg)}`;
 }
 

@@ -13,6 +13,7 @@ export function buildConfig(values: Values): Config {
     dataDir: values.DATA_DIR,
     demoData: values.DEMO_DATA ?? url === undefined,
     publicDocs: values.PUBLIC_DOCS ?? !production,
+    webUi: values.WEB_UI ?? !production,
     log: { level: values.NO_LOGS ? 'silent' : values.LOG_LEVEL },
     database: { url, maxConnections: values.DATABASE_MAX_CONNECTIONS },
     scylla: scyllaOf(values),

@@ -44,6 +44,7 @@ export const SETTINGS = {
   DATA_DIR: setting(z.string().prefault('.data'), 'a folder, or memory:'),
   DEMO_DATA: setting(flag().optional(), 'true or false'),
   PUBLIC_DOCS: setting(flag().optional(), 'true or false'),
+  WEB_UI: setting(flag().optional(), 'true or false'),
   LOG_LEVEL: setting(
     z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).prefault('info'),
     'trace, debug, info, warn, error, fatal or silent',

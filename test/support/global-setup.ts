@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { findChromium } from './chromium.ts';
 import { findOnPath } from './path.ts';
 import { type ServerKind, startServers, whyMissing } from './servers.ts';
 
@@ -17,8 +18,8 @@ declare module 'vitest' {
   }
 }
 
-/** Programs that check deployment files, and what is spoken on the wire. */
-type Tool = 'promtool' | 'kustomize' | 'connectconformance';
+/** Programs that check deployment files, what is spoken on the wire, and what a browser shows; those that examples need, and k6. */
+type Tool = 'promtool' | 'kustomize' | 'connectconformance' | 'chromium' | 'jq' | 'go' | 'python3' | 'k6';
 
 /** The variable that names a server of that kind that runs already, and how its tests are called. */
 const KINDS = [
@@ -32,6 +33,10 @@ const TOOLS = [
   ['promtool', 'Prometheus files', '.ci/install-prometheus'],
   ['kustomize', 'Kubernetes manifests', '.ci/install-kustomize'],
   ['connectconformance', 'Conformance', '.ci/install-conformance'],
+  ['jq', 'Examples in a shell', '.ci/install-examples'],
+  ['go', 'Example in Go', '.ci/install-examples'],
+  ['python3', 'Example in Python', '.ci/install-examples'],
+  ['k6', 'k6 script', '.ci/install-k6'],
 ] as const;
 
 /**
@@ -54,6 +59,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
   for (const [tool, suites, installer] of TOOLS) {
     if (findOnPath(tool) === undefined) missing.push([suites, `no ${tool} on PATH (${installer})`]);
   }
+  if (findChromium() === undefined) missing.push(['Web chat', 'no Chromium on PATH, nor named by CHROMIUM']);
   if (missing.length > 0 && process.env.REQUIRE_SERVICES === '1') {
     throw new Error(`REQUIRE_SERVICES=1, but: ${missing.map(([what, why]) => `${what}: ${why}`).join('; ')}`);
   }
@@ -70,6 +76,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
     promtool: findOnPath('promtool') !== undefined,
     kustomize: findOnPath('kustomize') !== undefined,
     connectconformance: findOnPath('connectconformance') !== undefined,
+    chromium: findChromium() !== undefined,
+    jq: findOnPath('jq') !== undefined,
+    go: findOnPath('go') !== undefined,
+    python3: findOnPath('python3') !== undefined,
+    k6: findOnPath('k6') !== undefined,
   });
   return async () => {
     await stop();

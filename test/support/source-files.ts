@@ -23,12 +23,12 @@ export interface ImportedModule {
   readonly names: readonly string[];
 }
 
-/** Reads every `.ts` file under the folders, generated code left out. */
+/** Reads every `.ts` and `.tsx` file under the folders, generated code left out. */
 export function readSourceFiles(root: string, folders: readonly string[]): SourceFile[] {
   return folders.flatMap((folder) =>
     readdirSync(join(root, folder), { recursive: true, encoding: 'utf8' })
       .map((name) => posix.join(folder, name.replaceAll('\\', '/')))
-      .filter((path) => path.endsWith('.ts') && !path.startsWith('src/gen/'))
+      .filter((path) => /\.tsx?$/.test(path) && !path.startsWith('src/gen/'))
       .map((path) => parse(path, readFileSync(join(root, path), 'utf8'))),
   );
 }

@@ -10,10 +10,12 @@ import { place } from './words.ts';
 const HIDDEN = '(hidden)';
 
 /** Every setting with its value and where it comes from, everything that is wrong, and variables that have no effect. */
-export function settingFindings({ config, problems, warnings, found }: ExaminedConfig): Finding[] {
-  const names = (Object.keys(SETTINGS) as Name[]).filter((name) => isReadable(name, found.get(name)));
+export function settingFindings(examined: ExaminedConfig): Finding[] {
+  const { problems, warnings } = examined;
   return [
-    ...names.map((name) => shown(name, config, found.get(name))),
+    ...effectiveSettings(examined)
+      .filter(({ isWrong }) => !isWrong)
+      .map(shown),
     ...problems.map((problem) => wrong(problem)),
     ...warnings.map((text): Finding => {
       const [name = ''] = text.split(/,? /);
@@ -26,26 +28,61 @@ function isReadable(name: Name, found: Found | undefined): boolean {
   return found === undefined || SETTINGS[name].schema.safeParse(found.text).success;
 }
 
-function wrong({ name, found, allowed }: Problem): Finding {
-  // A wrong address may hold a password as well.
-  const isAddress = name.split(', ').some((one) => ADDRESSES.has(one)) && found.includes('"');
-  const text = found === 'not set' ? found : `wrong: ${isAddress ? 'an address (hidden)' : found}`;
-  return { group: 'settings', name, state: 'fail', text, todo: `allowed: ${allowed}` };
+function wrong(problem: Problem): Finding {
+  const { name, allowed } = problem;
+  return { group: 'settings', name, state: 'fail', text: problemText(problem), todo: `allowed: ${allowed}` };
 }
 
-function shown(name: Name, config: Config, found: Found | undefined): Finding {
-  const { value, source } = found === undefined ? unset(name, config) : given(name, found);
+/** What is wrong with a setting, without anything secret. */
+export function problemText({ name, found }: Problem): string {
+  // A wrong address may hold a password as well.
+  const isAddress = name.split(', ').some((one) => ADDRESSES.has(one)) && found.includes('"');
+  return found === 'not set' ? found : `wrong: ${isAddress ? 'an address (hidden)' : found}`;
+}
+
+/** A setting and what counts for it. Nothing in it is secret. */
+export interface EffectiveSetting {
+  readonly name: string;
+  /** Undefined: there is none. */
+  readonly value: string | undefined;
+  /** Who says so: the environment, a key in the file, nobody (`default`, `not set`, or what is made then). */
+  readonly source: string;
+  /** There is a value, and it is not told. */
+  readonly isHidden: boolean;
+  /** What was set makes no sense, and counts as not set. */
+  readonly isWrong: boolean;
+}
+
+/** Every setting, in the order of the documentation. */
+export function effectiveSettings({ config, found }: ExaminedConfig): EffectiveSetting[] {
+  return (Object.keys(SETTINGS) as Name[]).map((name) => {
+    const text = found.get(name);
+    const isWrong = !isReadable(name, text);
+    const { value, source } = isWrong
+      ? { value: '(wrong)', source: text === undefined ? '' : sourceOf(name, text) }
+      : text === undefined
+        ? unset(name, config)
+        : given(name, text);
+    return { name, value, source, isHidden: value === HIDDEN, isWrong };
+  });
+}
+
+function shown({ name, value = '–', source }: EffectiveSetting): Finding {
   return { group: 'settings', name, state: 'ok', text: `${value}  (${source})`, data: { value, source } };
 }
 
 interface Shown {
-  readonly value: string;
+  readonly value: string | undefined;
   readonly source: string;
 }
 
-function given(name: Name, { text, source, key }: Found): Shown {
-  const from = source === 'file' ? `file: ${key}` : key === name ? 'environment' : `environment: ${key}`;
-  return { value: shownValue(name, SETTINGS[name].schema.parse(text)), source: from };
+function given(name: Name, found: Found): Shown {
+  return { value: shownValue(name, SETTINGS[name].schema.parse(found.text)), source: sourceOf(name, found) };
+}
+
+function sourceOf(name: Name, { source, key }: Found): string {
+  if (source === 'file') return `file: ${key}`;
+  return key === name ? 'environment' : `environment: ${key}`;
 }
 
 /** What holds when nobody has said anything. */
@@ -64,7 +101,7 @@ function unset(name: Name, config: Config): Shown {
     return { value: HIDDEN, source };
   }
   const value: unknown = SETTINGS[name].schema.parse(undefined);
-  if (value === undefined || value === '') return { value: '–', source: 'not set' };
+  if (value === undefined || value === '') return { value: undefined, source: 'not set' };
   return { value: shownValue(name, value), source: 'default' };
 }
 
@@ -101,6 +138,7 @@ const EFFECTIVE: Readonly<Partial<Record<Name, (config: Config) => string | unde
   SERVER_ADDRESS: ({ server }) => `${server.host}:${server.port}`,
   DEMO_DATA: ({ demoData }) => String(demoData),
   PUBLIC_DOCS: ({ publicDocs }) => String(publicDocs),
+  WEB_UI: ({ webUi }) => String(webUi),
   DATABASE_URL: ({ database, dataDir }) =>
     database.url === undefined ? `embedded in ${dataDir}` : undefined,
   NATS_URL: () => 'in the process',

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { contentHandler, redirectHandler } from '../content.ts';
 import type { HttpHandler } from '../exchange.ts';
-import { contentHandler, redirectHandler } from './content.ts';
 import { pageHandler } from './page.ts';
 import { protoFilesHandler } from './proto-files.ts';
 

@@ -1,5 +1,5 @@
-import { isIP } from 'node:net';
-import { type HttpHandler, type HttpRequest, readOnly } from '../exchange.ts';
+import { type HttpHandler, readOnly } from '../exchange.ts';
+import { isOnThisMachine } from '../this-machine.ts';
 
 /** What the page may do: run and show what comes from here, and call this service. Its stylesheet has its icons in it. */
 const POLICY = [
@@ -33,28 +33,6 @@ export function pageHandler(developmentToken: (() => Promise<string>) | undefine
     if (developmentToken === undefined || !isOnThisMachine(request)) answer('');
     else developmentToken().then(answer, () => answer(''));
   });
-}
-
-/**
- * No proxy in between, nor a page of another origin, nor one whose name was made to lead here: browsers tell of the former in `Origin`
- * and `Sec-Fetch-Site`, and the latter is in the host.
- */
-function isOnThisMachine({ headers, socket }: HttpRequest): boolean {
-  const host = String(headers.host ?? headers[':authority'] ?? '');
-  const site = headers['sec-fetch-site'];
-  return (
-    isLoopback(socket.remoteAddress ?? '') &&
-    isLoopback(host.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1')) &&
-    headers['x-forwarded-for'] === undefined &&
-    headers.forwarded === undefined &&
-    headers.origin === undefined &&
-    (site === undefined || site === 'none' || site === 'same-origin')
-  );
-}
-
-function isLoopback(host: string): boolean {
-  const address = host.replace(/^::ffff:/i, '');
-  return host === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
 }
 
 /** A token consists of letters, digits, dots, dashes and underscores: nothing in it has a meaning in HTML. */

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { zipSync } from 'fflate';
+import { contentHandler } from '../content.ts';
 import type { HttpHandler } from '../exchange.ts';
-import { contentHandler } from './content.ts';
 
 const PROTO = new URL('../../../proto/', import.meta.url);
 /** The first day that an archive can tell, wherever this runs: the same files make the same archive. */

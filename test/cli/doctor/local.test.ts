@@ -8,9 +8,9 @@ import { descriptorFinding } from '../../../src/cli/doctor/machine.ts';
 import { within } from '../../../src/cli/doctor/probe.ts';
 import { runDoctor } from '../../../src/cli/doctor.ts';
 import { lockDirectory } from '../../../src/repository/postgres/data-directory-lock.ts';
-import { type Found, failures, pick, useDoctor } from '../../support/doctor.ts';
+import { doctorRunner, type Found, failures, pick } from '../../support/doctor.ts';
 
-const { err, doctor } = useDoctor();
+const { err, doctor } = doctorRunner();
 const folder = mkdtempSync(join(tmpdir(), 'chat-doctor-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -89,7 +89,7 @@ describe('settings', () => {
 describe('arguments', () => {
   it('that make no sense are refused with the usage', async () => {
     expect(await runDoctor(['--fix'], {})).toBe(2);
-    expect(err.join('\n')).toContain('Usage: npm run doctor');
+    expect(err.join('\n')).toContain('Usage: npx connect-chat doctor');
   });
 });
 

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { gzipSync } from 'node:zlib';
-import { type HttpHandler, type HttpRequest, readOnly } from '../exchange.ts';
+import { type HttpHandler, type HttpRequest, readOnly } from './exchange.ts';
 
 /** Something to be read that stays as it is while the process runs. */
 export interface Content {
