@@ -6,7 +6,8 @@ import {
   createChatClient,
   QueueFullError,
 } from '../../client/client.ts';
-import { CommandError } from '../command.ts';
+import { CommandError, UnreachableError } from '../command.ts';
+import { harmless } from './text.ts';
 
 /** The calls of the service. */
 export type ChatRpc = ChatClient['rpc'];
@@ -33,7 +34,7 @@ export function inWords(error: unknown, url: string): CommandError {
   const { code, rawMessage } = ConnectError.from(error);
   switch (code) {
     case Code.Unavailable:
-      return new CommandError(
+      return new UnreachableError(
         `no chat service answers at ${url}: start it with npm start, or name another one with --url`,
         { cause: error },
       );
@@ -53,11 +54,22 @@ export function inWords(error: unknown, url: string): CommandError {
   }
 }
 
+/** Why something that the user asked for can't be, in words. */
+export function failureInWords(error: unknown): string {
+  if (error instanceof CommandError) return error.message;
+  const { code, rawMessage } = ConnectError.from(error);
+  if (code === Code.Unavailable || code === Code.DeadlineExceeded) return 'the service does not answer now';
+  if (code === Code.PermissionDenied || code === Code.InvalidArgument)
+    return 'the service does not allow that';
+  if (code === Code.NotFound) return 'that is not there, or not for you';
+  return harmless(`the service answered ${rawMessage}`);
+}
+
 /** Why a line was not sent, in words. */
 export function refusalInWords(error: unknown): string {
   if (error instanceof QueueFullError) return 'not sent: too many lines wait for the service';
   const { code, rawMessage } = ConnectError.from(error);
   if (code === Code.InvalidArgument) return 'not sent: you may not write here, or it is too long';
   if (code === Code.NotFound) return 'not sent: you are not in this room any more';
-  return `not sent: ${rawMessage}`;
+  return harmless(`not sent: ${rawMessage}`);
 }

@@ -1,84 +1,132 @@
-import { randomUUID } from 'node:crypto';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type ChatClient, type ChatEvent, ClientClosedError } from '../../client/client.ts';
-import { failureOf } from '../../client/retry.ts';
+import type { ChatClient, ChatEvent } from '../../client/client.ts';
 import type { RoomKey } from '../../crypto/room-keys.ts';
-import {
-  type MessageData,
-  type MessageEvent,
-  MessageStatus,
-  type Room,
-} from '../../gen/services/chat/v1/types_pb.ts';
-import { type CommandDeps, obey } from './commands.ts';
-import { refusalInWords } from './connection.ts';
-import type { Look } from './look.ts';
-import { Members } from './members.ts';
-import { ReadMarker } from './read-marker.ts';
-import type { Screen } from './screen.ts';
-import { harmless } from './text.ts';
-import { Transcript } from './transcript.ts';
-import { TypingSignal, TypingWatch } from './typing.ts';
+import type { Room } from '../../gen/services/chat/v1/types_pb.ts';
+import { CommandError } from '../command.ts';
+import type { ChatView } from './chat-view.ts';
+import { obey } from './commands.ts';
+import { type ChatRpc, failureInWords } from './connection.ts';
+import type { Conversation, Item, MessageItem } from './conversation.ts';
+import { Conversations } from './conversations.ts';
+import { EventTaker } from './event-taker.ts';
+import { type Connection, Link } from './link.ts';
+import { People } from './people.ts';
+import { type RoomEntry, RoomList, typingInWords } from './room-list.ts';
+import { Turns, untilDone } from './turns.ts';
+import { Writer } from './writer.ts';
 
-const HISTORY = 50;
-/** Between two tries of what an event makes necessary. */
-const REPEAT_MS = 500;
+/** What the next line is about. */
+export interface Target {
+  readonly kind: 'reply' | 'edit';
+  readonly message: MessageItem;
+}
 
-/** One room on one screen, from the first event until the user quits. */
+/** What a session needs. */
+interface SessionOptions {
+  readonly client: ChatClient;
+  readonly me: number;
+  /** The room that is open at first. */
+  readonly first: Room;
+  /** Undefined: nothing can be read or written there. */
+  readonly keyOf: (room: Room) => RoomKey | undefined;
+  readonly view: ChatView;
+  /** Whether to end when the user is removed from the open room, or to open another one. */
+  readonly endsWithRoom: boolean;
+}
+
+/** Waiting lines are given so long when the user leaves. */
+const PATIENCE_MS = 5_000;
+
+/**
+ * A user's chat: all his rooms by one stream, one of them open. Whatever reads or changes rooms and conversations takes its turn, so an
+ * answer of the service is never older than the events before it.
+ */
 export class ChatSession {
+  readonly me: number;
+  readonly rooms: RoomList;
+  readonly view: ChatView;
+  readonly people: People;
+  readonly #options: SessionOptions;
   readonly #client: ChatClient;
-  readonly #room: Room;
-  readonly #me: number;
-  readonly #screen: Screen;
-  readonly #look: Look;
   readonly #quit = new AbortController();
-  readonly #members: Members;
-  readonly #commands: CommandDeps;
-  readonly #transcript: Transcript;
-  readonly #readMarker: ReadMarker;
-  readonly #typingSignal: TypingSignal;
-  readonly #typingWatch = new TypingWatch((userIds) => this.#showTyping(userIds));
-  /** Of the newest own line, and so of all before it. */
-  #sending: Promise<void> = Promise.resolve();
-  #opened = false;
-  #connected = true;
-  /** The newest message shown when the connection went. */
-  #lostAt = 0;
-  /** Own lines that were stored since: sending may be back before the stream is. */
-  #storedSince = 0;
+  readonly #turns = new Turns();
+  readonly #conversations: Conversations;
+  readonly #events: EventTaker;
+  readonly #writer: Writer;
+  readonly #link: Link;
+  #started = false;
+  #roomId = '';
+  #target: Target | undefined;
 
-  constructor(options: {
-    readonly client: ChatClient;
-    readonly room: Room;
-    readonly me: number;
-    /** Undefined: nothing can be read or written. */
-    readonly key: RoomKey | undefined;
-    readonly screen: Screen;
-    readonly look: Look;
-  }) {
-    const { client, room, screen, look } = options;
+  constructor(options: SessionOptions) {
+    const { client, me, view } = options;
+    this.#options = options;
     this.#client = client;
-    this.#room = room;
-    this.#me = options.me;
-    this.#screen = screen;
-    this.#look = look;
-    this.#members = new Members(client.rpc, room.id);
-    this.#transcript = new Transcript({ ...options, members: this.#members });
-    this.#readMarker = new ReadMarker(client.rpc, room.id);
-    const quit = async (): Promise<void> => await this.finish();
-    this.#commands = { rpc: client.rpc, me: options.me, members: this.#members, screen, look, quit };
-    this.#typingSignal = new TypingSignal((isTyping) => this.#sendTyping(isTyping));
+    this.me = me;
+    this.view = view;
+    this.people = new People(me);
+    const { people } = this;
+    this.rooms = new RoomList({
+      ...{ me, people, open: options.keyOf },
+      changed: (roomId) => this.#roomChanged(roomId),
+    });
+    this.#conversations = new Conversations({
+      ...{ rpc: client.rpc, rooms: this.rooms, people },
+      changed: (roomId, item) => this.#itemChanged(roomId, item),
+    });
+    this.#link = new Link(me, view);
+    this.#writer = new Writer(client, () => this.connection.status === 'online');
+    this.#events = new EventTaker({
+      ...{ me, view, rpc: client.rpc, rooms: this.rooms, conversations: this.#conversations },
+      openId: () => this.#roomId,
+      left: (roomId, reason) => this.#left(roomId, reason),
+    });
   }
 
-  /** Resolves when the user has quit or is no longer in the room; rejects when the service refuses. */
-  async run(): Promise<void> {
+  get rpc(): ChatRpc {
+    return this.#client.rpc;
+  }
+
+  /** The open room, also while its conversation is still loading; undefined: there is none. */
+  get room(): RoomEntry | undefined {
+    return this.rooms.get(this.#roomId);
+  }
+
+  get conversation(): Conversation | undefined {
+    return this.#conversations.get(this.#roomId);
+  }
+
+  get connection(): Connection {
+    return this.#link.connection;
+  }
+
+  /** Own lines that wait for the service. */
+  get waiting(): number {
+    return this.#client.waiting;
+  }
+
+  get target(): Target | undefined {
+    return this.#target;
+  }
+
+  /** Calls `ready` when the first room is open. Resolves when the user has quit, or with the open room; rejects when the service refuses. */
+  async run(ready: () => void): Promise<void> {
+    const { signal } = this.#quit;
+    const take = async (one: ChatEvent): Promise<void> =>
+      await untilDone(
+        () => this.#take(one),
+        () => this.#started,
+        signal,
+      );
     try {
-      for await (const one of this.#client.events({ roomId: this.#room.id })) {
-        await this.#untilDone(() => this.#take(one));
+      for await (const one of this.#client.events()) {
+        const wasStarted = this.#started;
+        await this.#turns.take(() => take(one));
+        if (this.#started && !wasStarted) ready();
       }
     } finally {
       this.quit();
-      this.#typingWatch.clear();
-      this.#typingSignal.close();
+      this.rooms.close();
+      this.#writer.close();
     }
   }
 
@@ -87,177 +135,139 @@ export class ChatSession {
     this.#client.close();
   }
 
-  /** The input has ended: what was said is still sent, for a few seconds. */
+  /** Quits when what was said is sent, or after a few seconds. */
   async finish(): Promise<void> {
-    const patience = AbortSignal.timeout(5_000);
+    const patience = AbortSignal.timeout(PATIENCE_MS);
     const expired = new Promise<void>((resolve) => patience.addEventListener('abort', () => resolve()));
-    await Promise.race([this.#sending, expired]);
+    await Promise.race([this.#writer.settled(), expired]);
     this.quit();
   }
 
+  /** A key was pressed on a line that is going to be said. */
   typing(): void {
-    this.#typingSignal.key();
+    if (this.conversation !== undefined) this.#writer.typing(this.#roomId);
   }
 
-  /** A typed line: a command or something to say. */
+  /** A typed line: a command, something to say, or the new text of the message that is being edited. */
   line(text: string): void {
     const line = text.trim();
     if (line === '') return;
-    if (line.startsWith('/')) obey(line, this.#commands);
-    else this.#say(line);
+    if (/^\/(?!\/)/.test(line)) obey(line, this);
+    else this.attempt('', () => this.say(line.replace(/^\/\//, '/')));
   }
 
-  #say(text: string): void {
-    const content = this.#transcript.encrypt(text);
-    if (content === undefined)
-      this.#notice('without the room key nothing can be sent: see --chat-key', 'bad');
-    else this.#sending = this.#send(text, content);
-    this.#typingSignal.stop();
+  /** Says what goes wrong. */
+  attempt(what: string, work: () => Promise<void>): void {
+    work().catch((error: unknown) => {
+      if (!this.#quit.signal.aborted) this.view.notice(`${what}${failureInWords(error)}`, 'bad');
+    });
   }
 
-  async #send(text: string, content: string): Promise<void> {
-    const senderMessageId = randomUUID();
-    this.#transcript.addDraft(senderMessageId, text);
-    try {
-      this.#stored(await this.#client.send(this.#room.id, content, { senderMessageId }));
-    } catch (error) {
-      if (error instanceof ClientClosedError) return;
-      this.#transcript.refuseDraft(senderMessageId, refusalInWords(error));
-    }
+  /** Says it in the open room, about the target when there is one. Rejects when that can't be. */
+  async say(text: string): Promise<void> {
+    const target = this.#target;
+    const { conversation } = this;
+    const reader = this.rooms.readerOf(this.#roomId);
+    if (conversation === undefined || reader === undefined) throw new CommandError('no room is open yet');
+    this.aim(undefined);
+    const desk = { roomId: this.#roomId, conversation, reader };
+    if (target?.kind === 'edit') await this.#writer.edit(desk, target.message, text);
+    else this.#writer.say(desk, text, target?.message);
+  }
+
+  /** Opens a room of the list; its conversation comes when it is loaded. */
+  open(roomId: string): void {
+    if (roomId === this.#roomId && this.conversation !== undefined) return;
+    this.#writer.stopTyping();
+    this.#roomId = roomId;
+    this.aim(undefined);
+    this.attempt('', () => this.#turns.take(() => this.#load(roomId)));
+  }
+
+  /** Loads what was said before in the open room. */
+  async older(): Promise<void> {
+    const roomId = this.#roomId;
+    await this.#turns.take(() => this.#conversations.older(roomId));
+  }
+
+  /** Does with the open room what the service tells nobody about, and reads it again. */
+  async changeRoom(change: (roomId: string) => Promise<unknown>): Promise<void> {
+    const roomId = this.#roomId;
+    await change(roomId);
+    await this.#turns.take(() => this.#events.refresh(roomId));
+  }
+
+  /** What the next line is about; undefined: nothing but itself. */
+  aim(target: Target | undefined): void {
+    this.#target = target;
+    if (target?.kind === 'edit') this.view.prefill(target.message.view.text ?? '');
+    this.view.changed();
   }
 
   async #take(one: ChatEvent): Promise<void> {
-    if (one.type === 'event') await this.#event(one.event);
-    else if (one.type === 'resync') await this.#resync(one.reason);
-    else if (one.status === 'online') await (this.#opened ? this.#resumed() : this.#open());
-    else if (one.status === 'offline') {
+    if (one.type === 'event') await this.#events.take(one.event);
+    else if (one.type === 'resync') await this.#events.resync(one.reason);
+    else if (one.status === 'online') await (this.#started ? this.#resume() : this.#start());
+    else if (one.status === 'connecting') this.#link.connecting();
+    else if (!this.#started) {
       // Who has just started wants to know; later it is worth waiting.
-      if (!this.#opened) throw one.error;
-      this.#lost();
+      throw one.error;
+    } else {
+      this.rooms.stopTyping();
+      this.#link.offline(one.nextDelayMs, this.conversation);
     }
   }
 
-  /** What an event makes necessary is repeated until it works, or the screen would lack it. */
-  async #untilDone(work: () => Promise<void>): Promise<void> {
-    while (!this.#quit.signal.aborted) {
-      try {
-        return await work();
-      } catch (error) {
-        if (!this.#opened || failureOf(error) === 'final') throw error;
-        await delay(REPEAT_MS, undefined, { signal: this.#quit.signal }).catch(() => undefined);
-      }
-    }
+  async #start(): Promise<void> {
+    const { first } = this.#options;
+    await this.#events.loadRooms();
+    if (this.rooms.get(first.id) === undefined) this.rooms.put(first);
+    this.#roomId = first.id;
+    await this.#load(first.id);
+    this.#link.online(undefined, 0);
+    this.#started = true;
   }
 
-  async #open(): Promise<void> {
-    await this.#members.load();
-    this.#look.align(this.#members.names);
-    const { name, type } = this.#room;
-    const count = this.#members.list.length;
-    const about = `${type === 'p2p' ? 'just the two of you' : `${type}, ${count} members`} · /help`;
-    this.#screen.add(this.#look.title(harmless(name), about));
-    await this.#loadHistory();
-    this.#opened = true;
+  async #resume(): Promise<void> {
+    const { conversation } = this;
+    // The user may have been removed meanwhile: then another room is open behind it.
+    await this.#events.refresh(this.#roomId);
+    this.#link.online(conversation, this.room?.lastSequence ?? 0);
+    this.#conversations.flush();
+    if (this.conversation === undefined) await this.#load(this.#roomId);
   }
 
-  /** `why` is said before what is new. */
-  async #loadHistory(why?: string): Promise<void> {
-    const last = this.#transcript.lastSequence;
-    const { items } = await this.#client.rpc.getMessageHistory({
-      id: this.#room.id,
-      messagesPerRoom: HISTORY,
-    });
-    if (why !== undefined) this.#notice(why);
-    const oldest = items.at(-1)?.sequence ?? 0;
-    if (last > 0 && oldest > last + 1) this.#notice(`only the last ${items.length} messages are shown`);
-    for (const message of items.toReversed()) this.#add(message);
+  async #load(roomId: string): Promise<void> {
+    // The user may have gone on to another room.
+    if (roomId !== this.#roomId) return;
+    const conversation = await this.#conversations.load(roomId);
+    const room = this.rooms.get(roomId);
+    if (conversation === undefined || room === undefined || roomId !== this.#roomId) return;
+    conversation.unreadAfter = room.unread > 0 ? room.readSequence : undefined;
+    const about =
+      room.type === 'p2p' ? 'just the two of you' : `${room.type}, ${conversation.members.count} members`;
+    this.view.opened(room, conversation, about);
+    this.view.typing(typingInWords(room));
+    this.#events.seen(roomId);
   }
 
-  #lost(): void {
-    if (!this.#connected) return;
-    this.#connected = false;
-    this.#lostAt = this.#transcript.lastSequence;
-    this.#storedSince = 0;
-    this.#typingWatch.clear();
-    this.#notice('connection lost, trying again …', 'bad');
-    this.#screen.setStatus(this.#look.status('offline: what you type is sent when the connection is back'));
+  #left(roomId: string, reason: string | undefined): void {
+    if (roomId !== this.#roomId) return;
+    const why = reason === 'kicked' ? 'you were removed from this room' : 'you are not in this room any more';
+    this.view.notice(why, 'bad');
+    const [next] = this.rooms.all;
+    if (this.#options.endsWithRoom) this.quit();
+    else if (next !== undefined) this.open(next.id);
   }
 
-  #stored(message: MessageData): void {
-    this.#transcript.add(message);
-    if (message.sequence > this.#lostAt) this.#storedSince += 1;
+  #roomChanged(roomId: string): void {
+    const room = this.rooms.get(roomId);
+    if (roomId === this.#roomId && room !== undefined) this.view.typing(typingInWords(room));
+    this.view.changed();
   }
 
-  async #resumed(): Promise<void> {
-    const { room } = await this.#client.rpc.getRoom({ id: this.#room.id });
-    const missed = Math.max(0, (room?.lastSequence ?? 0) - this.#lostAt - this.#storedSince);
-    this.#connected = true;
-    this.#screen.setStatus('');
-    const news = missed === 0 ? 'nothing happened' : `${missed} message${missed === 1 ? '' : 's'}`;
-    this.#notice(`connection resumed, ${news} while away`, 'good');
-    this.#readMarker.flush();
-  }
-
-  async #event({ roomId, event, room }: MessageEvent): Promise<void> {
-    if (roomId !== this.#room.id) return;
-    switch (event.case) {
-      case 'message':
-        if (event.value.type === 'system_message') await this.#members.load();
-        this.#typingWatch.set(event.value.senderId, false);
-        this.#add(event.value);
-        break;
-      case 'updateMessage':
-        this.#transcript.update(event.value);
-        break;
-      case 'deleteMessage':
-        this.#transcript.remove(event.value);
-        break;
-      case 'statusUpdate':
-        if (event.value.status === MessageStatus.READ && event.value.userId !== this.#me) {
-          this.#transcript.read(event.value.messageId);
-        }
-        break;
-      case 'typing':
-        if (event.value.userId !== this.#me) this.#typingWatch.set(event.value.userId, event.value.isTyping);
-        break;
-      case 'isRoomUpdated':
-        if (room !== undefined) Object.assign(this.#room, room);
-        break;
-      case 'roomLeave':
-        if (event.value.usersId.includes(this.#me)) this.#removed(event.value.reason);
-        break;
-    }
-  }
-
-  #add(message: MessageData): void {
-    this.#transcript.add(message);
-    if (message.senderId !== this.#me) this.#readMarker.mark(message);
-  }
-
-  async #resync(reason: string): Promise<void> {
-    await this.#loadHistory(`resync (${reason}): what happened meanwhile is read from the history`);
-  }
-
-  #removed(reason: string | undefined): void {
-    this.#notice(reason === 'kicked' ? 'you were removed from this room' : 'you have left this room', 'bad');
-    this.quit();
-  }
-
-  #showTyping(userIds: readonly number[]): void {
-    const names = userIds.map((id) => this.#members.nameOf(id).split(' ')[0]);
-    const text =
-      names.length === 0 ? '' : `${names.join(', ')} ${names.length === 1 ? 'is' : 'are'} typing …`;
-    if (this.#connected) this.#screen.setStatus(this.#look.status(text));
-  }
-
-  /** Only a hint: whether it arrives does not matter. */
-  #sendTyping(isTyping: boolean): void {
-    if (!this.#connected) return;
-    const call = this.#client.rpc.sendTyping({ roomId: this.#room.id, isTyping }, { timeoutMs: 2_000 });
-    call.catch(() => undefined);
-  }
-
-  #notice(text: string, kind?: 'good' | 'bad'): void {
-    this.#screen.add(this.#look.notice(text, kind));
+  #itemChanged(roomId: string, item: Item): void {
+    if (roomId === this.#roomId && this.conversation !== undefined) this.view.item(item);
+    this.view.changed();
   }
 }

@@ -7,6 +7,11 @@ export function harmless(text: string): string {
   return stripVTControlCharacters(text.replace(/[\t\n\r]+/g, ' ')).replace(/[\p{Cc}\p{Bidi_Control}]/gu, '');
 }
 
+/** The text in characters as people count them. */
+export function graphemes(text: string): string[] {
+  return Array.from(GRAPHEMES.segment(text), ({ segment }) => segment);
+}
+
 /** Columns that the text takes on a terminal; colours take none. */
 export function textWidth(text: string): number {
   const plain = stripVTControlCharacters(text);
@@ -18,17 +23,22 @@ export function textWidth(text: string): number {
 
 /** Fills up with spaces, or cuts with an ellipsis, to exactly that many columns. */
 export function padTo(text: string, columns: number): string {
-  if (textWidth(text) <= columns) return text + ' '.repeat(columns - textWidth(text));
-  return padTo(`${take(text, columns - 1)}…`, columns);
+  const fitting = cut(text, columns);
+  return fitting + ' '.repeat(Math.max(0, columns - textWidth(fitting)));
 }
 
 /** Cuts with an ellipsis when the text is wider than that many columns. */
 export function cut(text: string, columns: number): string {
-  return textWidth(text) <= columns ? text : `${take(text, columns - 1)}…`;
+  if (textWidth(text) <= columns) return text;
+  return columns < 1 ? '' : `${take(text, columns - 1)}…`;
 }
 
-/** Breaks text between words, or within one that is too long, into lines of at most that many columns; at least one line. */
-export function wrap(text: string, columns: number): string[] {
+/**
+ * Breaks text between words, or within one that is too long, into lines of at most that many columns; at least one line.
+ * A single character is never broken.
+ */
+export function wrap(text: string, width: number): string[] {
+  const columns = Math.max(1, width);
   if (textWidth(text) <= columns) return [text];
   const lines: string[] = [];
   let line = '';
@@ -40,7 +50,8 @@ export function wrap(text: string, columns: number): string[] {
     if (line !== '') lines.push(line.trimEnd());
     line = word;
     while (textWidth(line.trimEnd()) > columns) {
-      const head = take(line, columns);
+      // At least one character, so that it always gets on.
+      const head = take(line, columns) || (graphemes(line)[0] ?? '');
       lines.push(head);
       line = line.slice(head.length);
     }
@@ -48,31 +59,53 @@ export function wrap(text: string, columns: number): string[] {
   return [...lines, line.trimEnd()];
 }
 
-/** The longest beginning that is not wider; at least one character, so that it always gets on. */
+/** The longest beginning that is not wider. */
 function take(text: string, columns: number): string {
   let taken = '';
   let width = 0;
-  for (const { segment } of GRAPHEMES.segment(text)) {
-    width += graphemeWidth(segment);
-    if (width > columns && taken !== '') break;
-    taken += segment;
+  for (const one of graphemes(text)) {
+    width += graphemeWidth(one);
+    if (width > columns) break;
+    taken += one;
   }
   return taken;
 }
 
-/** Emoji and East Asian wide characters take two columns. */
+/** As the terminal library of the full screen counts them: emoji and East Asian wide characters take two columns. */
 function graphemeWidth(grapheme: string): number {
-  if (/^\p{Emoji_Presentation}|\ufe0f/u.test(grapheme)) return 2;
-  const code = grapheme.codePointAt(0) ?? 0;
-  if (/^[\p{Mark}\u200b-\u200d]/u.test(grapheme)) return 0;
-  const isWide =
-    (code >= 0x1100 && code <= 0x115f) ||
-    (code >= 0x2e80 && code <= 0xa4cf && code !== 0x303f) ||
-    (code >= 0xac00 && code <= 0xd7a3) ||
-    (code >= 0xf900 && code <= 0xfaff) ||
-    (code >= 0xfe30 && code <= 0xfe6f) ||
-    (code >= 0xff00 && code <= 0xff60) ||
-    (code >= 0xffe0 && code <= 0xffe6) ||
-    (code >= 0x20000 && code <= 0x3fffd);
-  return isWide ? 2 : 1;
+  const visible = grapheme.replace(INVISIBLE, '');
+  if (visible === '') return 0;
+  if (/^(\p{Emoji_Presentation}|\p{RGI_Emoji}$)/v.test(grapheme)) return 2;
+  const [first = '', ...others] = visible;
+  // A vowel sign beside its consonant, a voiced sound mark.
+  const beside = others.filter((one) => /[\p{Mc}\uff00-\uffef]/u.test(one));
+  return codeWidth(first) + beside.length;
+}
+
+const INVISIBLE = /^[\p{Default_Ignorable_Code_Point}\p{Cc}\p{Cf}\p{Mn}\p{Me}\p{Cs}]+/u;
+
+/** Blocks of wide characters, first and last. */
+const WIDE: readonly (readonly [number, number])[] = [
+  [0x1100, 0x115f],
+  [0x2329, 0x232a],
+  [0x2630, 0x2637],
+  [0x268a, 0x268f],
+  [0x2e80, 0x303e],
+  [0x3041, 0xa4cf],
+  [0xa960, 0xa97c],
+  [0xac00, 0xd7a3],
+  [0xf900, 0xfaff],
+  [0xfe10, 0xfe19],
+  [0xfe30, 0xfe6f],
+  [0xff01, 0xff60],
+  [0xffe0, 0xffe6],
+  [0x16fe0, 0x1b2ff],
+  [0x1d300, 0x1d376],
+  [0x1f200, 0x1f265],
+  [0x20000, 0x3fffd],
+];
+
+function codeWidth(character: string): number {
+  const code = character.codePointAt(0) ?? 0;
+  return WIDE.some(([first, last]) => code >= first && code <= last) ? 2 : 1;
 }

@@ -30,6 +30,12 @@ export class TypingWatch {
   clear(): void {
     for (const userId of [...this.#timers.keys()]) this.set(userId, false);
   }
+
+  /** Forgets everybody without telling. */
+  close(): void {
+    for (const timer of this.#timers.values()) clearTimeout(timer);
+    this.#timers.clear();
+  }
 }
 
 /** Turns the user's keys into as few signals as tell the others that he is typing, and when he stops. */

@@ -1,26 +1,16 @@
 import { PassThrough, Writable } from 'node:stream';
-import { create, type MessageInitShape } from '@bufbuild/protobuf';
-import { Code, ConnectError, createRouterTransport, type HandlerContext } from '@connectrpc/connect';
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Look } from '../../../src/cli/chat/look.ts';
-import { openScreen, type Screen } from '../../../src/cli/chat/screen.ts';
+import { PlainView, runPlain } from '../../../src/cli/chat/plain.ts';
 import { ChatSession } from '../../../src/cli/chat/session.ts';
 import { createChatClient } from '../../../src/client/client.ts';
 import { decryptMessage, encryptMessage } from '../../../src/crypto/message-cipher.ts';
 import { createRoomKeys } from '../../../src/crypto/room-keys.ts';
-import { ChatService } from '../../../src/gen/services/chat/v1/service_pb.ts';
-import {
-  type MessageData,
-  MessageDataSchema,
-  type MessageEvent,
-  MessageEventSchema,
-  MessageStatus,
-  RoomSchema,
-  type SendMessageRequest,
-} from '../../../src/gen/services/chat/v1/types_pb.ts';
+import { MessageDataSchema, MessageStatus, RoomSchema } from '../../../src/gen/services/chat/v1/types_pb.ts';
 import { BLOB, MASTER } from '../../crypto/vectors.ts';
+import { FakeService } from '../../support/fake-chat-service.ts';
 
-const ROOM = 'room-1';
 const key = createRoomKeys(MASTER).open(BLOB);
 
 describe('a chat session', () => {
@@ -172,7 +162,7 @@ describe('a chat session', () => {
     chat.type('/who');
     await chat.shows(/Ana \(you\) +owner/);
     chat.type('/rooms');
-    await chat.shows(/Kitchen {2}group {2}2 unread {2}room-1/);
+    await chat.shows(/Garden +group +room-2/);
     chat.type('/nonsense');
     await chat.shows(/there is no \/nonsense/);
     chat.type('/help');
@@ -187,6 +177,21 @@ describe('a chat session', () => {
     service.push({ case: 'roomLeave', value: { usersId: [1], reason: 'kicked' } });
     await chat.ended;
     expect(chat.text()).toContain('you were removed from this room');
+  });
+
+  it.each([
+    ['and the service replays', () => {}],
+    ['and the service can not replay', () => service.forgetEvents()],
+  ])('ends when its user was removed while the connection was gone, %s', async (_what, also) => {
+    chat = start();
+    await chat.shows(/before/, () => service.say(2, 'before'));
+    service.break(() => {
+      service.say(2, 'after');
+      service.isRemoved = true;
+      also();
+    });
+    await chat.ended;
+    expect(chat.text()).toContain('you are not in this room any more');
   });
 
   it('fails at once when the service is not there or refuses the token', async () => {
@@ -207,7 +212,6 @@ class Chat {
   readonly ended: Promise<void>;
   readonly #session: ChatSession;
   readonly #input = new PassThrough();
-  readonly #screen: Screen;
   #output = '';
 
   constructor(service: FakeService) {
@@ -215,12 +219,6 @@ class Chat {
       this.#output += String(chunk);
       done();
     };
-    const output = new Writable({ write, decodeStrings: false });
-    this.#screen = openScreen(this.#input, output, '', {
-      line: (text) => this.#session.line(text),
-      typing: () => {},
-      end: () => {},
-    });
     this.#session = new ChatSession({
       client: createChatClient({
         baseUrl: 'http://service.test',
@@ -228,13 +226,13 @@ class Chat {
         token: 'token',
         clientId: 'terminal',
       }),
-      room: create(RoomSchema, { id: ROOM, name: 'Kitchen', type: 'group' }),
       me: 1,
-      key,
-      screen: this.#screen,
-      look: new Look({ coloured: false, me: 1 }),
+      first: create(RoomSchema, { id: 'room-1', name: 'Kitchen', type: 'group' }),
+      keyOf: () => key,
+      view: new PlainView(new Writable({ write, decodeStrings: false }), 1),
+      endsWithRoom: true,
     });
-    this.ended = this.#session.run().finally(() => this.#screen.close());
+    this.ended = runPlain(this.#session, this.#input);
     this.ended.catch(() => undefined);
   }
 
@@ -262,131 +260,5 @@ class Chat {
 
   quit(): void {
     this.#session.quit();
-  }
-}
-
-type Event = NonNullable<MessageInitShape<typeof MessageEventSchema>['event']>;
-
-/** One room of Ana (1) and Ben (2) behind the chat contract; its cursors count events. */
-class FakeService {
-  readonly messages: MessageData[] = [];
-  readonly sent: SendMessageRequest[] = [];
-  /** With which cursor each stream was opened. */
-  readonly cursors: string[] = [];
-  markedIds: string[] = [];
-  /** That many SendMessage calls are carried out, but the answer gets lost. */
-  loseAnswers = 0;
-  refuse: ConnectError | undefined;
-  isDown = false;
-  #events: MessageEvent[] = [];
-  #forgotten = 0;
-  #changed = Promise.withResolvers<void>();
-  #broken = 0;
-
-  readonly transport = createRouterTransport(({ service }) => {
-    service(ChatService, {
-      getRoom: () => ({ room: { id: ROOM, lastSequence: this.messages.length } }),
-      getRooms: () => ({ items: [{ id: ROOM, name: 'Kitchen', type: 'group', unreadCount: 2 }] }),
-      getRoomParticipants: () => ({
-        participants: [
-          { id: 1, name: 'Ana', phone: '+1', role: 'OWNER' },
-          { id: 2, name: 'Ben', phone: '+2', role: 'MEMBER' },
-        ],
-      }),
-      getMessageHistory: () => ({ items: this.messages.toReversed() }),
-      sendMessage: (request) => this.#send(request),
-      markMessagesAsRead: ({ messageIds }) => {
-        this.markedIds = messageIds;
-        return {};
-      },
-      sendTyping: () => ({}),
-      streamMessages: ({ cursor = '' }, context) => this.#stream(cursor, context),
-    });
-  });
-
-  say(senderId: number, text: string, change: MessageInitShape<typeof MessageDataSchema> = {}): MessageData {
-    const sequence = this.messages.length + 1;
-    const message = create(MessageDataSchema, {
-      id: `m${sequence}`,
-      roomId: ROOM,
-      sequence,
-      senderId,
-      senderName: senderId === 1 ? 'Ana' : 'Ben',
-      content: text === '' ? '' : encryptMessage(text, key),
-      type: 'user_message',
-      status: MessageStatus.SENT,
-      createdAt: '2024-05-06T07:08:09.000Z',
-      ...change,
-    });
-    this.messages.push(message);
-    this.push({ case: 'message', value: message });
-    return message;
-  }
-
-  read(userId: number, sequence: number): void {
-    const value = { messageId: `m${sequence}`, status: MessageStatus.READ, userId, senderId: 1 };
-    this.push({ case: 'statusUpdate', value });
-  }
-
-  push(event: Event): void {
-    const cursor = String(this.#events.length + 1);
-    this.#events.push(create(MessageEventSchema, { roomId: ROOM, event, cursor, eventId: cursor }));
-    this.#wake();
-  }
-
-  /** Ends the streams; `meanwhile` happens before they can be opened again. */
-  break(meanwhile: () => void): void {
-    this.#broken += 1;
-    meanwhile();
-    this.#wake();
-  }
-
-  /** Nothing that happened until now can be replayed. */
-  forgetEvents(): void {
-    this.#forgotten = this.#events.length;
-  }
-
-  #wake(): void {
-    this.#changed.resolve();
-    this.#changed = Promise.withResolvers();
-  }
-
-  #send(request: SendMessageRequest) {
-    if (this.isDown) throw new ConnectError('down', Code.Unavailable);
-    if (this.refuse !== undefined) throw this.refuse;
-    this.sent.push(request);
-    const { senderMessageId = '', content } = request;
-    const stored = this.messages.find((message) => message.senderMessageId === senderMessageId);
-    const message = stored ?? this.say(1, '', { content, senderMessageId });
-    if (this.loseAnswers > 0) {
-      this.loseAnswers -= 1;
-      throw new ConnectError('lost', Code.Unavailable);
-    }
-    return { message, success: true };
-  }
-
-  async *#stream(cursor: string, { signal }: HandlerContext): AsyncGenerator<MessageEvent> {
-    if (this.isDown) throw new ConnectError('down', Code.Unavailable);
-    if (this.refuse?.code === Code.Unauthenticated) throw this.refuse;
-    this.cursors.push(cursor);
-    const broken = this.#broken;
-    const aborted = new Promise<void>((resolve) => signal.addEventListener('abort', () => resolve()));
-    let next = cursor === '' ? this.#events.length : Number(cursor);
-    if (next < this.#forgotten) {
-      yield create(MessageEventSchema, {
-        event: { case: 'resyncRequired', value: { reason: 'cursor_expired' } },
-      });
-      next = this.#events.length;
-    }
-    // As the service does: the cursor of a heartbeat covers only what was delivered.
-    yield create(MessageEventSchema, { event: { case: 'connected', value: true }, cursor: String(next) });
-    while (!signal.aborted) {
-      for (; next < this.#events.length && broken === this.#broken; next += 1) {
-        const event = this.#events[next];
-        if (event !== undefined) yield event;
-      }
-      if (broken !== this.#broken) throw new ConnectError('gone', Code.Unavailable);
-      await Promise.race([this.#changed.promise, aborted]);
-    }
   }
 }

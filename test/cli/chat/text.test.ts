@@ -1,4 +1,6 @@
 import fc from 'fast-check';
+import { renderToString, Text } from 'ink';
+import { createElement } from 'react';
 import { describe, expect, it } from 'vitest';
 import { cut, harmless, padTo, textWidth, wrap } from '../../../src/cli/chat/text.ts';
 
@@ -38,8 +40,42 @@ it.each([
   ['👩‍👩‍👧', 2],
   ['❤️', 2],
   ['✓✓', 2],
+  ['नी', 2],
+  ['ｶﾞ', 2],
+  ['🇪🇸', 2],
+  ['1️⃣', 2],
+  ['a\u00ad\u200bb', 2],
 ])('%j takes %i columns', (text, width) => {
   expect(textWidth(text)).toBe(width);
+});
+
+it('counts columns as the library that draws them', () => {
+  const unit = fc.constantFrom(
+    'a',
+    'é',
+    'e\u0301',
+    '漢',
+    '👋',
+    '👩‍👩‍👧',
+    '❤️',
+    '☺',
+    '🇪🇸',
+    '1️⃣',
+    'नी',
+    'ｶﾞ',
+    '한',
+    '⚑',
+    '…',
+    '🫠',
+  );
+  fc.assert(
+    fc.property(fc.string({ unit, minLength: 1, maxLength: 20 }), (text) => {
+      const draw = (columns: number) =>
+        renderToString(createElement(Text, { wrap: 'truncate' }, text), { columns });
+      expect(draw(textWidth(text))).toBe(text);
+      if (textWidth(text) > 1) expect(draw(textWidth(text) - 1)).not.toBe(text);
+    }),
+  );
 });
 
 it('fills up and cuts to a width', () => {
@@ -48,6 +84,16 @@ it('fills up and cuts to a width', () => {
   expect(padTo('漢字漢字', 6)).toBe('漢字… ');
   expect(cut('short', 10)).toBe('short');
   expect(cut('rather long', 6)).toBe('rathe…');
+});
+
+it('comes to an end at any width', () => {
+  fc.assert(
+    fc.property(words, fc.integer({ min: -3, max: 4 }), (text, columns) => {
+      expect(textWidth(cut(text, columns))).toBeLessThanOrEqual(Math.max(0, columns));
+      expect(textWidth(padTo(text, columns))).toBe(Math.max(0, columns));
+      expect(wrap(text, columns).join('').replaceAll(' ', '')).toBe(text.replaceAll(' ', ''));
+    }),
+  );
 });
 
 describe('wrapping', () => {
