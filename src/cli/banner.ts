@@ -8,6 +8,8 @@ export interface BannerFacts {
   readonly embedded: readonly string[];
   /** What it is connected to; without user names and passwords. */
   readonly connected: readonly string[];
+  /** The web chat is there. */
+  readonly hasWeb: boolean;
   /** The page that describes the API is there. */
   readonly hasDocs: boolean;
   /** `npm run token` can make tokens for it. */
@@ -27,10 +29,16 @@ export function renderBanner(facts: BannerFacts, coloured: boolean): string {
   const lines = [
     '',
     `  ${paint('bold', 'connect-chat')} is listening on ${paint(['bold', 'cyan'], facts.url)}`,
-    `  ${paint('dim', 'Connect, gRPC and gRPC-Web on one port')}`,
+    `  ${paint('dim', 'Connect, gRPC, gRPC-Web and REST on one port')}`,
     '',
     ...facts.embedded.map((text, index) => row(index === 0 ? 'embedded' : '', text)),
     ...facts.connected.map((text, index) => row(index === 0 ? 'connected' : '', text)),
+    ...(facts.hasWeb
+      ? [
+          row('web', `${paint('green', `${facts.url}/`)}   a chat in the browser`),
+          row('', `${paint('green', `${facts.url}/?as=1&with=2`)}   two people side by side`),
+        ]
+      : []),
     ...(facts.hasDocs
       ? [row('docs', `${paint('green', `${facts.url}/docs`)}   the API, to read and to try`)]
       : []),

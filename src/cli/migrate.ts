@@ -8,22 +8,16 @@ import { createPgDb } from '../repository/postgres/pg-db.ts';
 import { applySchema, SCHEMA_VERSION } from '../repository/postgres/schema.ts';
 import { migrateCqlSchema } from '../repository/scylla/migration/schema-migration.ts';
 import { CommandError, runCommand } from './command.ts';
+import { MIGRATE } from './commands/stores.ts';
+import { usageOf } from './help.ts';
 import { textOf } from './scylla/errors.ts';
-
-const USAGE = `Usage: DATABASE_URL=postgres://user:password@host:5432/database npm run migrate
-
-Brings the database's schema up to date, and with SCYLLA_HOSTS, or where Scylla is used, the keyspace and its tables. May be repeated.`;
 
 const logger = pino({ level: 'silent' });
 
 /** Brings the schemas of the configured stores up to date and says so. */
 export async function runMigrate(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return await runCommand(USAGE, async () => {
-    const { values } = parseArgs({ args: [...argv], options: { help: { type: 'boolean', short: 'h' } } });
-    if (values.help === true) {
-      console.log(USAGE);
-      return 0;
-    }
+  return await runCommand(usageOf(MIGRATE), async () => {
+    parseArgs({ args: [...argv], options: MIGRATE.options });
     const { config } = loadConfig(env);
     const { url } = config.database;
     const scylla = isScyllaNamed(config, env) ? config.scylla : undefined;

@@ -1,45 +1,63 @@
+import packageJson from '../../package.json' with { type: 'json' };
+import { suggestion } from '../config/nearest.ts';
 import { environment } from '../config.ts';
+import { checkArguments } from './arguments.ts';
+import { EXIT, runCommand } from './command.ts';
+import { SERVE } from './commands/service.ts';
+import { COMMANDS } from './commands.ts';
+import type { CommandDescriptor } from './descriptor.ts';
+import { PROGRAM, renderHelp, renderOverview, usageOf } from './help.ts';
 
-const HELP = `Usage: npm start                       starts the service
-       npm run -s token -- USER_ID     prints a token for the development service
-       npm run chat -- --as USER_ID --with USER_ID
-                                       chats in the terminal
-       npm run migrate                 brings a real database's schema up to date
-       npm run scylla -- migrate | validate | status
-                                       copies rooms to Scylla, compares, tells how far it is
-       npm run doctor                  tells what the service would run with, and whether it can
-       npm run trace -- MESSAGE_ID     tells where a message is: stored, published, delivered, read
-
-Each command says more with --help. Settings come from the environment: see README.md.`;
-
-/** A command: its arguments to its exit code. Loaded when asked for, so that small commands start fast. */
-const COMMANDS: Readonly<Record<string, Command>> = {
-  serve: async (argv, env) => await (await import('./serve.ts')).runServe(argv, env),
-  token: async (argv, env) => await (await import('./token.ts')).runToken(argv, env),
-  chat: async (argv, env) => await (await import('./chat.ts')).runChat(argv, env),
-  migrate: async (argv, env) => await (await import('./migrate.ts')).runMigrate(argv, env),
-  scylla: async (argv, env) => await (await import('./scylla.ts')).runScylla(argv, env),
-  doctor: async (argv, env) => await (await import('./doctor.ts')).runDoctor(argv, env),
-  trace: async (argv, env) => await (await import('./trace.ts')).runTrace(argv, env),
-};
+const HELP = ['help', '--help', '-h'];
+const VERSION = ['version', '--version', '-v'];
 
 /** Runs the command that the arguments name, `serve` when they name none, and answers the exit code. */
 export async function run(argv: readonly string[], env: NodeJS.ProcessEnv = environment()): Promise<number> {
-  const [first = 'serve', ...rest] = argv;
-  if (first === 'help' || first === '--help' || first === '-h') {
-    console.log(HELP);
-    return 0;
+  const [first = SERVE.name, ...rest] = argv;
+  if (VERSION.includes(first)) {
+    console.log(packageJson.version);
+    return EXIT.ok;
   }
-  if (first.startsWith('-')) return await serve(argv, env);
-  const command = Object.hasOwn(COMMANDS, first) ? COMMANDS[first] : undefined;
-  if (command !== undefined) return await command(rest, env);
-  console.error(`There is no command "${first}".\n\n${HELP}`);
-  return 2;
+  if (HELP.includes(first)) return help(rest[0]);
+  // Options without a command are the service's.
+  if (first.startsWith('-')) return await start(SERVE, argv, env);
+  const command = find(first);
+  return command === undefined ? unknown(first) : await start(command, rest, env);
 }
 
-type Command = (argv: readonly string[], env: NodeJS.ProcessEnv) => Promise<number>;
+async function start(
+  command: CommandDescriptor,
+  argv: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<number> {
+  return await runCommand(usageOf(command), async () => {
+    if (checkArguments(command, argv) === 'run') return await command.run(argv, env);
+    console.log(renderHelp(command, isColoured()));
+    return EXIT.ok;
+  });
+}
 
-/** Options without a command are the service's. */
-async function serve(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return (await COMMANDS.serve?.(argv, env)) ?? 2;
+function help(name: string | undefined): number {
+  const command = name === undefined ? undefined : find(name);
+  if (name !== undefined && command === undefined) return unknown(name);
+  console.log(
+    command === undefined ? renderOverview(COMMANDS, isColoured()) : renderHelp(command, isColoured()),
+  );
+  return EXIT.ok;
+}
+
+function unknown(name: string): number {
+  const names = COMMANDS.map((command) => command.name);
+  console.error(
+    `✗ there is no command "${name}"${suggestion(name, [...names, 'help'])}\n\n${PROGRAM} help lists what there is.`,
+  );
+  return EXIT.usage;
+}
+
+function find(name: string): CommandDescriptor | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}
+
+function isColoured(): boolean {
+  return process.stdout.isTTY === true && process.stdout.hasColors();
 }

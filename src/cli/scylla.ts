@@ -10,6 +10,8 @@ import { validateScylla } from '../repository/scylla/migration/validation.ts';
 import { checkCqlSchema, readCqlVersion } from '../repository/scylla/schema.ts';
 import { connectScylla, type ScyllaSession } from '../repository/scylla/session.ts';
 import { CommandError, runCommand } from './command.ts';
+import { SCYLLA } from './commands/stores.ts';
+import { usageOf } from './help.ts';
 import { explained, textOf } from './scylla/errors.ts';
 import { parseScyllaOptions, type ScyllaOptions } from './scylla/options.ts';
 import { createProgressView } from './scylla/progress.ts';
@@ -21,43 +23,14 @@ import {
   statusReport,
 } from './scylla/reports.ts';
 
-const USAGE = `Usage: npm run scylla -- migrate [--dry-run] [--batch-size N] [--workers N] [--since TIME] [--until TIME] [--room-id UUID]
-       npm run scylla -- validate [--samples N] [--workers N] [--since TIME] [--until TIME] [--room-id UUID]
-       npm run scylla -- status
-
-  migrate   copies all rooms, members, messages, reactions and read positions from PostgreSQL to Scylla, while the service runs.
-            When it was ended it goes on where it was; when it was complete it begins anew. What is there already is replaced.
-  validate  compares both: counts of all rooms, random messages and rooms in full. Exit code 0 only when they agree.
-  status    tells whether Scylla answers, which store has what, and how far Scylla is behind.
-
-  --dry-run     only counts what would be migrated
-  --batch-size  messages that are read at once, 1 to 10000 (default 1000)
-  --workers     rooms at a time, 1 to 64 (default 4)
-  --samples     messages, and rooms, that are compared in full (default 1000)
-  --since, --until
-                only messages made at or after the one and before the other: 2024-05-01 or 2024-05-01T12:00:00Z
-  --room-id     only this room
-
-Examples:
-  npm run scylla -- migrate --dry-run
-  npm run scylla -- migrate --workers 8
-  npm run scylla -- validate --samples 5000
-  npm run scylla -- migrate --room-id 0b6f3c1e-8f0a-4c55-9d5e-2f1d8f1c7a10
-
-DATABASE_URL and SCYLLA_HOSTS name the stores; see README.md.`;
-
 /** A few slow answers must not end hours of work. */
 const PATIENT_TIMEOUT_MS = 10_000;
 const LINE_EVERY_MS = 10_000;
 
 /** Migrates to Scylla, validates it, or tells how it is. */
 export async function runScylla(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return await runCommand(USAGE, async () => {
+  return await runCommand(usageOf(SCYLLA), async () => {
     const options = parseScyllaOptions(argv);
-    if (options === undefined) {
-      console.log(USAGE);
-      return 0;
-    }
     const { config } = loadConfig(env);
     return await explained(async () => {
       const db = await openDatabase({

@@ -6,13 +6,10 @@ import type { Config } from '../config.ts';
 import { createLogger, type Logger } from '../logger.ts';
 import { type BannerFacts, renderBanner } from './banner.ts';
 import { runCommand } from './command.ts';
+import { SERVE } from './commands/service.ts';
 import { demoMessage } from './demo-data.ts';
 import { onHangup, reloadSettings } from './hangup.ts';
-
-const USAGE = `Usage: npm start -- [--config-file FILE]
-
-Starts the service. Settings come from the environment, then from the JSON file, then from defaults: see README.md.
-SIGTERM stops it, SIGHUP makes it read the file again.`;
+import { usageOf } from './help.ts';
 
 /**
  * Runs the service until SIGTERM or SIGINT, then stops it gracefully and answers 0; a second signal ends the process at once.
@@ -20,15 +17,8 @@ SIGTERM stops it, SIGHUP makes it read the file again.`;
  * Answers 1 when it can't start, with the reason as a log line (wrong settings: as text on stderr).
  */
 export async function runServe(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return await runCommand(USAGE, async () => {
-    const { values } = parseArgs({
-      args: [...argv],
-      options: { 'config-file': { type: 'string' }, help: { type: 'boolean', short: 'h' } },
-    });
-    if (values.help === true) {
-      console.log(USAGE);
-      return 0;
-    }
+  return await runCommand(usageOf(SERVE), async () => {
+    const { values } = parseArgs({ args: [...argv], options: SERVE.options });
     const settings = readRunningConfig(env, values['config-file']);
     const { log, production } = settings.config;
     const logger = createLogger({ level: log.level, production });
@@ -116,6 +106,7 @@ async function bannerFacts(app: App, config: Config): Promise<BannerFacts> {
     url: app.address().url,
     embedded,
     connected,
+    hasWeb: config.webUi,
     hasDocs: config.publicDocs,
     makesTokens: keys === undefined ? config.dataDir !== 'memory:' : keys.kind === 'secret',
     example: await demoMessage(app.parts(), 'Hello from curl!').catch(() => undefined),

@@ -1,37 +1,26 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../config.ts';
 import { runCommand, UsageError } from './command.ts';
+import { TOKEN } from './commands/people.ts';
 import { developmentTokens } from './development-tokens.ts';
-
-const USAGE = `Usage: npm run -s token -- USER_ID [--admin] [--ttl 1h]
-
-  --admin  may use the UsersService
-  --ttl    how long it is valid: 90s, 30m, 1h, 7d (default 1d)`;
+import { usageOf } from './help.ts';
 
 const SECONDS: Readonly<Record<string, number>> = { s: 1, m: 60, h: 3_600, d: 86_400 };
 const MAX_INT32 = 2_147_483_647;
 
 /** Prints a token of a user for the development service, and nothing else, to stdout. */
 export async function runToken(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return await runCommand(USAGE, async () => {
+  return await runCommand(usageOf(TOKEN), async () => {
     const { values, positionals } = parseArgs({
       args: [...argv],
       allowPositionals: true,
-      options: {
-        admin: { type: 'boolean', default: false },
-        ttl: { type: 'string', default: '1d' },
-        help: { type: 'boolean', short: 'h', default: false },
-      },
+      options: TOKEN.options,
     });
-    if (values.help) {
-      console.log(USAGE);
-      return 0;
-    }
     if (positionals.length !== 1) throw new UsageError('whose token? One user id is needed');
     const userId = parseUserId(positionals[0] ?? '');
-    const ttlSeconds = parseTtl(values.ttl);
+    const ttlSeconds = parseDuration(values.ttl ?? '1d');
     const sign = developmentTokens(loadConfig(env).config);
-    console.log(await sign({ userId, isAdmin: values.admin, ttlSeconds }));
+    console.log(await sign({ userId, isAdmin: values.admin === true, ttlSeconds }));
     return 0;
   });
 }
@@ -45,9 +34,17 @@ export function parseUserId(text: string): number {
   return id;
 }
 
-function parseTtl(text: string): number {
+/** `90s`, `30m`, `1h`, `7d`, or seconds, in seconds; more than none. Throws a UsageError. */
+export function parseDuration(text: string): number {
   const [, amount, unit] = /^(\d{1,9})([smhd]?)$/.exec(text) ?? [];
   const seconds = Number(amount) * (SECONDS[unit === '' ? 's' : (unit ?? '')] ?? Number.NaN);
   if (!(seconds > 0)) throw new UsageError(`"${text}" is no duration: write for example 90s, 30m, 1h or 7d`);
   return seconds;
+}
+
+/** A whole number from 1 to `max`, as the value of that option. Throws a UsageError. */
+export function parseCount(option: string, text: string, max: number): number {
+  const value = Number(text);
+  if (/^\d{1,9}$/.test(text) && value >= 1 && value <= max) return value;
+  throw new UsageError(`--${option} "${text}": must be a whole number from 1 to ${max}`);
 }

@@ -5,21 +5,13 @@ import type { MessageKey, TracedMessage } from '../repository/message-trace.ts';
 import { waitingEntries } from '../repository/postgres/message-tracer.ts';
 import { positionsOf } from '../repository/postgres/stream-positions.ts';
 import { CommandError, runCommand, UsageError } from './command.ts';
+import { TRACE } from './commands/service.ts';
 import { reason } from './doctor/words.ts';
+import { usageOf } from './help.ts';
 import { parseUserId } from './token.ts';
 import { heldEvents, waitingEvents } from './trace/events.ts';
 import { renderTrace, type TracedBroker } from './trace/report.ts';
 import { openTraceSources, type TraceSources } from './trace/sources.ts';
-
-const USAGE = `Usage: npm run trace -- MESSAGE_ID [--all] [--config-file FILE]
-       npm run trace -- SENDER_MESSAGE_ID --sender USER_ID [--all] [--config-file FILE]
-
-Tells where a message is: stored, waiting in the outbox, in the broker, delivered to which clients of which members, read by whom.
-Never what it says. Changes nothing. How far connected clients are is known from their positions, which are stored every 3 s.
-An embedded database can be read only while the service does not run.
-
-  --sender       the id is the client-side one of that user
-  --all          every member of the room, not just the first 50`;
 
 const SHOWN_MEMBERS = 50;
 const ALL_MEMBERS = 1_000_000;
@@ -31,30 +23,22 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** Prints where a message is. 1 when there is no such message, or a store can't be read; 2 for wrong arguments. */
 export async function runTrace(argv: readonly string[], env: NodeJS.ProcessEnv): Promise<number> {
-  return await runCommand(
-    USAGE,
-    async () => {
-      const options = parse(argv);
-      if (options === 'help') {
-        console.log(USAGE);
-        return 0;
-      }
-      const { config } = loadConfig(env, options.configFile);
-      const sources = await openTraceSources(config);
-      try {
-        const message = await sources.tracer.find(options.key).catch((error: unknown) => {
-          throw new CommandError(`${sources.store} can't be read: ${reason(error)}`, { cause: error });
-        });
-        if (message === undefined)
-          throw new CommandError(`there is no message ${nameOf(options.key)} in ${sources.store}`);
-        console.log(await trace(config, sources, message, options.all ? ALL_MEMBERS : SHOWN_MEMBERS));
-        return 0;
-      } finally {
-        await sources.close();
-      }
-    },
-    2,
-  );
+  return await runCommand(usageOf(TRACE), async () => {
+    const options = parse(argv);
+    const { config } = loadConfig(env, options.configFile);
+    const sources = await openTraceSources(config);
+    try {
+      const message = await sources.tracer.find(options.key).catch((error: unknown) => {
+        throw new CommandError(`${sources.store} can't be read: ${reason(error)}`, { cause: error });
+      });
+      if (message === undefined)
+        throw new CommandError(`there is no message ${nameOf(options.key)} in ${sources.store}`);
+      console.log(await trace(config, sources, message, options.all ? ALL_MEMBERS : SHOWN_MEMBERS));
+      return 0;
+    } finally {
+      await sources.close();
+    }
+  });
 }
 
 async function trace(
@@ -92,21 +76,15 @@ interface Options {
   readonly configFile: string | undefined;
 }
 
-function parse(argv: readonly string[]): Options | 'help' {
+function parse(argv: readonly string[]): Options {
   const { values, positionals } = parseArgs({
     args: [...argv],
     allowPositionals: true,
-    options: {
-      sender: { type: 'string' },
-      all: { type: 'boolean', default: false },
-      'config-file': { type: 'string' },
-      help: { type: 'boolean', short: 'h' },
-    },
+    options: TRACE.options,
   });
-  if (values.help === true) return 'help';
   const [id = ''] = positionals;
   if (positionals.length !== 1 || id === '') throw new UsageError('which message? One id is needed');
-  return { key: keyOf(id, values.sender), all: values.all, configFile: values['config-file'] };
+  return { key: keyOf(id, values.sender), all: values.all === true, configFile: values['config-file'] };
 }
 
 function keyOf(id: string, sender: string | undefined): MessageKey {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { nearest, suggestion } from './nearest.ts';
 import { SETTINGS, type Setting } from './settings.ts';
 
 /** What is wrong with one setting. */
@@ -56,23 +57,31 @@ export function variableWarnings(env: NodeJS.ProcessEnv): string[] {
   return warnings;
 }
 
-/** The candidate with the smallest edit distance. */
-function nearest(name: string, candidates: readonly string[]): string {
-  const ranked = candidates.map((candidate) => ({ candidate, distance: editDistance(name, candidate) }));
-  return ranked.sort((a, b) => a.distance - b.distance)[0]?.candidate ?? '';
+/** Keys of inherited files that mean nothing here. */
+const WITHOUT_EFFECT: ReadonlySet<string> = new Set([
+  ...['database.maxIdleConnections', 'database.connMaxIdleTime', 'database.connMaxLifetime'],
+  ...['publictoken', 'grpc.clientAddresses.chat-messages'],
+]);
+
+/** Keys in the JSON file that no setting reads, each with why in words. None when there is no readable file. */
+export function unknownFileKeys(
+  path: string | undefined,
+): { readonly name: string; readonly text: string }[] {
+  const file = path === undefined ? undefined : readJson(path, []);
+  const known = Object.entries(SETTINGS).flatMap(([name, { fileKey }]) =>
+    fileKey === undefined ? [name] : [fileKey, name],
+  );
+  return leaves(file, '')
+    .filter((key) => !known.includes(key) && !WITHOUT_EFFECT.has(key))
+    .map((name) => ({ name, text: `no setting has this key${suggestion(name, known)}` }));
 }
 
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const swap = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(swap, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
+/** Dotted keys of everything that is no object. */
+function leaves(value: unknown, key: string): string[] {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return key === '' ? [] : [key];
+  return Object.entries(value).flatMap(([name, inner]) =>
+    leaves(inner, key === '' ? name : `${key}.${name}`),
+  );
 }
 
 function readJson(path: string, problems: Problem[]): unknown {

@@ -6,6 +6,7 @@ const facts: BannerFacts = {
   url: 'http://127.0.0.1:8080',
   embedded: ['Postgres, data in .data', 'broker'],
   connected: [],
+  hasWeb: true,
   hasDocs: true,
   makesTokens: true,
   example: { roomId: '00000000-0000-4000-8000-000000000001', content: 'FTjACrMgPp+PNjS5r3ZzQQ==' },
@@ -19,6 +20,7 @@ it('tells where it listens, what is embedded, how to get a token and how to send
   expect(text).toContain('curl');
   expect(text).toContain('--as 2 --with 1');
   expect(text).toContain('http://127.0.0.1:8080/docs');
+  expect(text).toContain('http://127.0.0.1:8080/?as=1&with=2');
 });
 
 it('is coloured only when asked, and says the same', () => {
@@ -34,8 +36,12 @@ it('names another address in its commands', () => {
 });
 
 it('offers nothing that would not work', () => {
-  const text = renderBanner({ ...facts, hasDocs: false, makesTokens: false, example: undefined }, false);
+  const text = renderBanner(
+    { ...facts, hasWeb: false, hasDocs: false, makesTokens: false, example: undefined },
+    false,
+  );
   expect(text).not.toContain('npm run');
   expect(text).not.toContain('curl');
   expect(text).not.toContain('/docs');
+  expect(text).not.toContain('browser');
 });

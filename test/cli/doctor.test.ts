@@ -6,13 +6,13 @@ import { DISPATCH_LOCK } from '../../src/repository/postgres/outbox.ts';
 import { connectReadOnly } from '../../src/repository/postgres/read-only.ts';
 import { startTestApp } from '../support/app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { failures, pick, useDoctor } from '../support/doctor.ts';
+import { doctorRunner, failures, pick } from '../support/doctor.ts';
 import { createTestKeyspace, type TestKeyspace } from '../support/keyspace.ts';
 import { type NatsServer, startNats } from '../support/nats-server.ts';
 import { freePort } from '../support/ports.ts';
 import { type RedisServer, startRedis } from '../support/redis-server.ts';
 
-const { out, err, doctor } = useDoctor();
+const { out, err, doctor } = doctorRunner();
 const canRun = inject('postgresUrl') !== '' && inject('canStart').nats && inject('canStart').redis;
 
 describe.skipIf(!canRun)('the doctor', () => {

@@ -51,7 +51,7 @@ describe.skipIf(inject('postgresUrl') === '')('the migrate command', () => {
   });
 
   it('refuses arguments that it does not know', async () => {
-    expect(await runMigrate(['--down'], { DATABASE_URL: url.href })).toBe(1);
+    expect(await runMigrate(['--down'], { DATABASE_URL: url.href })).toBe(2);
     expect(err.join()).toContain('Usage:');
   });
 

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import pino from 'pino';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
 import { runMigrate } from '../../src/cli/migrate.ts';
+import { run } from '../../src/cli/run.ts';
 import { createProgressView, describeProgress } from '../../src/cli/scylla/progress.ts';
 import { runScylla } from '../../src/cli/scylla.ts';
 import { migrateCqlSchema } from '../../src/repository/scylla/migration/schema-migration.ts';
@@ -53,14 +54,14 @@ describe('arguments of the scylla command', () => {
     [['validate', '--dry-run'], '--dry-run makes no sense with validate'],
     [['status', '--workers', '2'], '--workers makes no sense with status'],
   ])('%j are refused with the usage', async (argv, text) => {
-    expect(await runScylla(argv, {})).toBe(1);
+    expect(await run(['scylla', ...argv], {})).toBe(2);
     expect(err.join('\n')).toContain(text);
-    expect(err.join('\n')).toContain('Usage: npm run scylla');
+    expect(err.join('\n')).toContain('Usage: npx connect-chat scylla');
     expect(out).toEqual([]);
   });
 
   it('shows help with examples', async () => {
-    expect(await runScylla(['migrate', '--help'], {})).toBe(0);
+    expect(await run(['scylla', 'migrate', '--help'], {})).toBe(0);
     expect(out.join()).toContain('Examples:');
   });
 

@@ -63,7 +63,7 @@ describe('the token command', () => {
     ['no duration', ['1', '--ttl', '0'], /no duration/],
     ['an unknown option', ['1', '--root'], /--root/],
   ])('refuses %s with its usage', async (_what, argv, message) => {
-    expect(await runToken(argv, { JWT_SECRET: SECRET })).toBe(1);
+    expect(await runToken(argv, { JWT_SECRET: SECRET })).toBe(2);
     expect(out).toEqual([]);
     expect(err.join('\n')).toMatch(message);
     expect(err.join('\n')).toContain('Usage:');

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it, vi } from 'vitest';
+import { run } from '../../src/cli/run.ts';
 import { runTrace } from '../../src/cli/trace.ts';
 import type { MessageData } from '../../src/gen/services/chat/v1/types_pb.ts';
 import { chatClient, dropKeyspaces, scyllaEnv, startTestApp, type TestApp } from '../support/app.ts';
@@ -79,12 +80,12 @@ describe('arguments of the trace command', () => {
   ])('%j are refused with the usage and code 2', async (argv, text) => {
     expect(await runTrace(argv, {})).toBe(2);
     expect(err.join('\n')).toContain(text);
-    expect(err.join('\n')).toContain('Usage: npm run trace');
+    expect(err.join('\n')).toContain('Usage: npx connect-chat trace');
     expect(out).toEqual([]);
   });
 
   it('are explained', async () => {
-    expect(await runTrace(['--help'], {})).toBe(0);
+    expect(await run(['trace', '--help'], {})).toBe(0);
     expect(out.join()).toContain('every 3 s');
   });
 });

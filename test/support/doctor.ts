@@ -15,7 +15,7 @@ export interface Found {
 export type Diagnosis = { readonly code: number; readonly findings: readonly Found[] };
 
 /** Keeps what each test of the file prints; `doctor` runs the command for programs, with nothing set but `env`. */
-export function useDoctor(): {
+export function doctorRunner(): {
   readonly out: string[];
   readonly err: string[];
   doctor(env: Readonly<Record<string, string>>, ...argv: readonly string[]): Promise<Diagnosis>;

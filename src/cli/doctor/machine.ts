@@ -87,7 +87,7 @@ export async function dataFindings(config: Config): Promise<Finding[]> {
   return [
     { ...common, state: 'ok', text: `${dataDir} is writable` },
     await roomFinding(dataDir),
-    ...(isEmbedded ? [useFinding(dataDir)] : []),
+    ...(isEmbedded ? [takenFinding(dataDir)] : []),
   ];
 }
 
@@ -101,7 +101,7 @@ async function roomFinding(dataDir: string): Promise<Finding> {
 }
 
 /** The database in it is never opened here: that would keep a service from starting, and write to it. */
-function useFinding(dataDir: string): Finding {
+function takenFinding(dataDir: string): Finding {
   const pid = directoryUser(dataDir);
   const text =
     pid === undefined

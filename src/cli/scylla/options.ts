@@ -1,9 +1,12 @@
 import { parseArgs } from 'node:util';
+import { takeAction } from '../arguments.ts';
 import { UsageError } from '../command.ts';
+import { SCYLLA } from '../commands/stores.ts';
+import { parseCount } from '../token.ts';
 
 /** What the scylla command is to do. */
 export interface ScyllaOptions {
-  readonly action: 'migrate' | 'validate' | 'status';
+  readonly action: Action;
   readonly dryRun: boolean;
   readonly batchSize: number;
   readonly workers: number;
@@ -14,38 +17,20 @@ export interface ScyllaOptions {
   readonly roomId: string | undefined;
 }
 
-const OPTIONS = {
-  'dry-run': { type: 'boolean' },
-  'batch-size': { type: 'string' },
-  workers: { type: 'string' },
-  samples: { type: 'string' },
-  since: { type: 'string' },
-  until: { type: 'string' },
-  'room-id': { type: 'string' },
-  help: { type: 'boolean', short: 'h' },
-} as const;
-
-/** Which action takes which. */
-const TAKEN: Readonly<Record<ScyllaOptions['action'], readonly string[]>> = {
-  migrate: ['dry-run', 'batch-size', 'workers', 'since', 'until', 'room-id'],
-  validate: ['samples', 'workers', 'since', 'until', 'room-id'],
-  status: [],
-};
+type Action = (typeof SCYLLA.actions)[number]['name'];
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const DATE = /^(\d{4}-\d{2}-\d{2})(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})?)?$/;
 
-/** Reads the arguments; undefined when help is wanted. Throws what makes the usage be shown. */
-export function parseScyllaOptions(argv: readonly string[]): ScyllaOptions | undefined {
-  const { values, positionals } = parseArgs({ args: [...argv], allowPositionals: true, options: OPTIONS });
-  if (values.help === true) return undefined;
-  const [action, ...others] = positionals;
-  if (action === undefined) throw new UsageError('what to do? migrate, validate or status');
-  if (!isAction(action)) throw new UsageError(`there is no "${action}": migrate, validate or status`);
-  if (others.length > 0) throw new UsageError(`"${others.join(' ')}" makes no sense after ${action}`);
-  for (const name of Object.keys(values)) {
-    if (!TAKEN[action].includes(name)) throw new UsageError(`--${name} makes no sense with ${action}`);
-  }
+/** Reads the arguments. Throws what makes the usage be shown. */
+export function parseScyllaOptions(argv: readonly string[]): ScyllaOptions {
+  const { values, positionals } = parseArgs({
+    args: [...argv],
+    allowPositionals: true,
+    options: SCYLLA.options,
+  });
+  const { action, rest } = takeAction(SCYLLA.actions, positionals);
+  if (rest.length > 0) throw new UsageError(`"${rest.join(' ')}" makes no sense after ${action}`);
   const since = time('since', values.since);
   const until = time('until', values.until);
   if (since !== undefined && until !== undefined && since >= until)
@@ -57,24 +42,13 @@ export function parseScyllaOptions(argv: readonly string[]): ScyllaOptions | und
   return {
     action,
     dryRun: values['dry-run'] === true,
-    batchSize: count('batch-size', values['batch-size'], 1_000, 10_000),
-    workers: count('workers', values.workers, 4, 64),
-    samples: count('samples', values.samples, 1_000, 1_000_000),
+    batchSize: parseCount('batch-size', values['batch-size'] ?? '1000', 10_000),
+    workers: parseCount('workers', values.workers ?? '4', 64),
+    samples: parseCount('samples', values.samples ?? '1000', 1_000_000),
     since,
     until,
     roomId: roomId?.toLowerCase(),
   };
-}
-
-function isAction(text: string): text is ScyllaOptions['action'] {
-  return Object.hasOwn(TAKEN, text);
-}
-
-function count(name: string, text: string | undefined, otherwise: number, max: number): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (/^\d{1,9}$/.test(text) && value >= 1 && value <= max) return value;
-  throw new UsageError(`--${name} "${text}": must be a whole number from 1 to ${max}`);
 }
 
 /** A day or a time, without a zone in UTC. */
