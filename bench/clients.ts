@@ -4,7 +4,7 @@
  */
 import { once } from 'node:events';
 import http from 'node:http';
-import http2, { type ClientHttp2Session } from 'node:http2';
+import http2, { type ClientHttp2Session, type ClientHttp2Stream, type IncomingHttpHeaders } from 'node:http2';
 
 /** `h1-json`: HTTP/1.1 with JSON; `h1` and `h2`: binary. */
 export type Protocol = 'h1' | 'h1-json' | 'h2';
@@ -12,85 +12,131 @@ export type Protocol = 'h1' | 'h1-json' | 'h2';
 /** Who a client says it is. */
 export type Identity = { readonly token: string; readonly clientId: string };
 
+/** An answer that is an error; its text is what the service said. */
+export class RefusedError extends Error {
+  /** The HTTP status. */
+  readonly status: number;
+
+  constructor(status: number, text: string) {
+    super(text);
+    this.name = 'RefusedError';
+    this.status = status;
+  }
+}
+
 /** Calls unary methods over one connection. */
 export interface UnaryClient {
-  /** Resolves to the answer; rejects with its text when it is an error. */
-  call(method: string, identity: Identity, body: Uint8Array): Promise<Buffer>;
+  /** Resolves to the answer; rejects with a RefusedError when it is an error. Over HTTP/2 the signal gives it up. */
+  call(method: string, identity: Identity, body: Uint8Array, signal?: AbortSignal): Promise<Buffer>;
   close(): void;
 }
 
-/** Opens a client with a connection of its own. */
-export function unaryClient(protocol: Protocol, port: number): UnaryClient {
-  return protocol === 'h2' ? http2Client(port) : http1Client(port, protocol === 'h1-json');
+/** Opens a client with a connection of its own to `http://127.0.0.1:1234`, or over HTTP/2 to an `https` origin. */
+export function unaryClient(protocol: Protocol, origin: string): UnaryClient {
+  return protocol === 'h2' ? http2Client(origin) : http1Client(origin, protocol === 'h1-json');
+}
+
+/** Which stream to open. */
+export interface StreamOptions {
+  readonly protocol: Protocol;
+  /** As of {@link unaryClient}. */
+  readonly origin: string;
+  readonly path: string;
+  readonly identity: Identity;
+  /** The binary request message; an empty one. */
+  readonly request?: Uint8Array;
+  /** Gets the first envelope, its five-byte head included. */
+  readonly onFirst?: (envelope: Buffer) => void;
+  /** Gets each envelope after it. */
+  readonly onEnvelope: (envelope: Buffer) => void;
 }
 
 /** An open stream; `close` breaks it off. */
 export interface StreamClient {
-  /** Resolves with the first envelope. */
+  /** Resolves with the first envelope; rejects when the stream ends before it. */
   readonly opened: Promise<void>;
+  /** Resolves to the reason when the stream is over. */
+  readonly ended: Promise<unknown>;
   close(): void;
 }
 
-/** Opens a stream with a connection of its own and hands over each envelope after the first one, its five-byte head included. */
-export function openStream(
-  protocol: Protocol,
-  port: number,
-  path: string,
-  identity: Identity,
-  onEnvelope: (envelope: Buffer) => void,
-): StreamClient {
-  // An empty request message.
-  const body = Buffer.alloc(5);
+/** Opens a stream with a connection of its own. */
+export function openStream(options: StreamOptions): StreamClient {
+  const { protocol, origin, path, identity, request, onFirst, onEnvelope } = options;
+  const body = enveloped(request ?? new Uint8Array());
   const { promise: opened, resolve, reject } = Promise.withResolvers<void>();
+  const { promise: ended, resolve: end } = Promise.withResolvers<unknown>();
+  // Who only waits for the end hears of it there.
+  opened.catch(() => undefined);
+  const fail = (reason: unknown): void => {
+    reject(reason);
+    end(reason);
+  };
   let first = true;
   const split = envelopeSplitter((envelope) => {
     // The end of a Connect stream: it carries the error, if there was one.
-    if (envelope[0] === 2) reject(new Error(`stream ended: ${envelope.subarray(5).toString()}`));
-    else if (first) resolve();
-    else onEnvelope(envelope);
-    first = false;
+    if (envelope[0] === 2) return fail(new Error(`stream ended: ${envelope.subarray(5).toString()}`));
+    if (first) {
+      first = false;
+      onFirst?.(envelope);
+      return resolve();
+    }
+    onEnvelope(envelope);
   });
   const close =
     protocol === 'h2'
-      ? openHttp2Stream(port, path, identity, body, split, reject)
-      : openHttp1Stream(port, path, identity, body, split, reject);
-  return { opened, close };
+      ? openHttp2Stream(origin, path, identity, body, split, fail)
+      : openHttp1Stream(origin, path, identity, body, split, fail);
+  return { opened, ended, close };
 }
 
-function http2Client(port: number): UnaryClient {
-  const session = http2.connect(`http://127.0.0.1:${port}`);
+function enveloped(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.byteLength, 1);
+  return Buffer.concat([head, message]);
+}
+
+function http2Client(origin: string): UnaryClient {
+  const session = http2.connect(origin);
   // Every request on it fails, and reports that.
   session.on('error', () => {});
   return {
-    async call(method, identity, body) {
-      const request = session.request({
+    async call(method, identity, body, signal) {
+      const headersOut = {
         ':method': 'POST',
         ':path': method,
         'content-type': 'application/proto',
         'connect-protocol-version': '1',
         ...identityHeaders(identity),
-      });
-      const head = once(request, 'response');
+      };
+      const request = session.request(headersOut, signal === undefined ? {} : { signal });
+      const head = responseTo(request);
       request.end(body);
-      const [headers] = await head;
+      const { ':status': status } = await head;
       const answer = await collect(request);
-      if (headers[':status'] !== 200) throw new Error(answer.toString());
+      if (Number(status) !== 200) throw new RefusedError(Number(status), answer.toString());
       return answer;
     },
     close: () => session.destroy(),
   };
 }
 
-function http1Client(port: number, json: boolean): UnaryClient {
+/** Rejects also when the connection goes without a word, where no error is told. */
+async function responseTo(request: ClientHttp2Stream): Promise<IncomingHttpHeaders> {
+  return await new Promise((resolve, reject) => {
+    request.once('response', resolve);
+    request.once('error', reject);
+    request.once('close', () => reject(new Error('the call was cut')));
+  });
+}
+
+function http1Client(origin: string, json: boolean): UnaryClient {
   const agent = new http.Agent({ keepAlive: true, maxSockets: 1 });
   return {
     async call(method, identity, body) {
-      const request = http.request({
+      const request = http.request(new URL(method, origin), {
         agent,
-        port,
-        host: '127.0.0.1',
         method: 'POST',
-        path: method,
         headers: {
           'content-type': json ? 'application/json' : 'application/proto',
           'content-length': body.byteLength,
@@ -102,7 +148,7 @@ function http1Client(port: number, json: boolean): UnaryClient {
       request.end(body);
       const [response] = await head;
       const answer = await collect(response);
-      if (response.statusCode !== 200) throw new Error(answer.toString());
+      if (response.statusCode !== 200) throw new RefusedError(response.statusCode, answer.toString());
       return answer;
     },
     close: () => agent.destroy(),
@@ -110,15 +156,16 @@ function http1Client(port: number, json: boolean): UnaryClient {
 }
 
 function openHttp2Stream(
-  port: number,
+  origin: string,
   path: string,
   identity: Identity,
   body: Buffer,
   onData: (chunk: Buffer) => void,
-  onError: (error: unknown) => void,
+  onEnd: (reason: unknown) => void,
 ): () => void {
-  const session: ClientHttp2Session = http2.connect(`http://127.0.0.1:${port}`);
-  session.on('error', onError);
+  const session: ClientHttp2Session = http2.connect(origin);
+  session.on('error', onEnd);
+  session.on('close', () => onEnd(new Error('the connection has ended')));
   const request = session.request({
     ':method': 'POST',
     ':path': path,
@@ -126,35 +173,37 @@ function openHttp2Stream(
     'connect-protocol-version': '1',
     ...identityHeaders(identity),
   });
-  request.on('error', onError);
-  request.on('data', onData);
+  request.on('error', onEnd);
+  request.on('response', ({ ':status': status }) => {
+    if (status !== 200) onEnd(new RefusedError(Number(status), `HTTP ${status}`));
+    else request.on('data', onData);
+  });
+  request.on('close', () => onEnd(new Error('the stream was cut')));
   request.end(body);
   return () => session.destroy();
 }
 
 function openHttp1Stream(
-  port: number,
+  origin: string,
   path: string,
   identity: Identity,
   body: Buffer,
   onData: (chunk: Buffer) => void,
-  onError: (error: unknown) => void,
+  onEnd: (reason: unknown) => void,
 ): () => void {
-  const request = http.request({
+  const request = http.request(new URL(path, origin), {
     agent: false,
-    port,
-    host: '127.0.0.1',
     method: 'POST',
-    path,
     headers: {
       'content-type': 'application/connect+proto',
       'connect-protocol-version': '1',
       ...identityHeaders(identity),
     },
   });
-  request.on('error', onError);
+  request.on('error', onEnd);
   request.on('response', (response) => {
-    response.on('error', onError);
+    response.on('error', onEnd);
+    response.on('close', () => onEnd(new Error('the stream was cut')));
     response.on('data', onData);
   });
   request.end(body);

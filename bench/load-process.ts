@@ -41,7 +41,7 @@ async function run(job: LoadJob): Promise<void> {
 
 /** Repeats one call. */
 async function runCalls(job: CallJob): Promise<void> {
-  const clients = Array.from({ length: job.callers }, () => unaryClient(job.protocol, job.port));
+  const clients = Array.from({ length: job.callers }, () => unaryClient(job.protocol, originOf(job.port)));
   const body = Buffer.from(job.body, 'base64');
   const result = await closedLoop(job, async (caller) => {
     await clients[caller]?.call(job.method, job.identity, body);
@@ -52,7 +52,7 @@ async function runCalls(job: CallJob): Promise<void> {
 
 /** Sends messages, each caller as a user of its own, over the rooms in turn. */
 async function runSends(job: SendJob): Promise<void> {
-  const clients = Array.from({ length: job.callers }, () => unaryClient(job.protocol, job.port));
+  const clients = Array.from({ length: job.callers }, () => unaryClient(job.protocol, originOf(job.port)));
   let turn = 0;
   const result = await closedLoop(job, async (caller) => {
     const place = job.places[turn++ % job.places.length];
@@ -80,9 +80,12 @@ async function runStreams(job: StreamsJob): Promise<void> {
   };
   const streams: StreamClient[] = [];
   for (let from = 0; from < job.identities.length; from += OPENING_AT_ONCE) {
-    const batch = job.identities
-      .slice(from, from + OPENING_AT_ONCE)
-      .map((identity) => openStream(job.protocol, job.port, job.path, identity, onEnvelope));
+    const batch = job.identities.slice(from, from + OPENING_AT_ONCE).map((identity) =>
+      openStream({
+        ...{ protocol: job.protocol, origin: originOf(job.port), path: job.path },
+        ...{ identity, onEnvelope },
+      }),
+    );
     await Promise.all(batch.map((stream) => stream.opened));
     streams.push(...batch);
   }
@@ -95,16 +98,20 @@ async function runLatency(job: LatencyJob): Promise<void> {
   const latencies: number[] = [];
   const total = job.perSecond * job.seconds;
   const { promise: allArrived, resolve } = Promise.withResolvers<void>();
-  const stream = openStream('h2', job.port, METHODS.stream, job.reader, (envelope) => {
+  const onEnvelope = (envelope: Buffer): void => {
     const arrivedAt = performance.now();
     const { event } = fromBinary(MessageEventSchema, envelope.subarray(5));
     if (event.case !== 'message') return;
     const start = sentAt.get(event.value.senderMessageId ?? '');
     if (start !== undefined) latencies.push(arrivedAt - start);
     if (latencies.length === total) resolve();
+  };
+  const stream = openStream({
+    ...{ protocol: 'h2', origin: originOf(job.port), path: METHODS.stream },
+    ...{ identity: job.reader, onEnvelope },
   });
   await stream.opened;
-  const clients = Array.from({ length: 8 }, () => unaryClient('h2', job.port));
+  const clients = Array.from({ length: 8 }, () => unaryClient('h2', originOf(job.port)));
   const send = async (index: number): Promise<void> => {
     const id = randomUUID();
     const body = sendRequest('h2', job.from, id);
@@ -144,6 +151,10 @@ function sendRequest(protocol: Protocol, place: Place, senderMessageId: string =
   const request = create(SendMessageRequestSchema, { roomId, content, senderMessageId });
   if (protocol === 'h1-json') return Buffer.from(toJsonString(SendMessageRequestSchema, request));
   return toBinary(SendMessageRequestSchema, request);
+}
+
+function originOf(port: number): string {
+  return `http://127.0.0.1:${port}`;
 }
 
 function report(event: LoadEvent): void {

@@ -95,30 +95,55 @@ export async function startFloorServer(): Promise<FloorServer> {
 export interface ChatServer {
   readonly port: number;
   readonly pid: number;
+  /** SIGKILL; resolves when it is gone. */
+  kill(): Promise<void>;
+  /** Starts it again on the same port; resolves when it is ready. */
+  restart(): Promise<void>;
   /** Stops it as an operator would; rejects when it does not end cleanly. */
   stop(): Promise<void>;
 }
 
-/** Brings the database up to date and starts the service; resolves when it is ready. */
-export async function startChatServer(settings: Readonly<Record<string, string>>): Promise<ChatServer> {
+/**
+ * Brings the database up to date, unless it is the embedded one, and starts the service; resolves when it is ready. `logFd` is an open
+ * file for what it logs; without one it logs where this process does.
+ */
+export async function startChatServer(
+  settings: Readonly<Record<string, string>>,
+  logFd: number | 'inherit' = 'inherit',
+): Promise<ChatServer> {
   const port = await freePort();
   const env = { PATH: process.env.PATH, ...settings, SERVER_ADDRESS: `127.0.0.1:${port}` };
   const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-  const [migrated] = await once(
-    spawn(process.execPath, [main, 'migrate'], { env, stdio: ['ignore', 'ignore', 'inherit'] }),
-    'exit',
-  );
-  if (migrated !== 0) throw new Error(`migrate ended with ${migrated}`);
-  const child = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', 'inherit', 'inherit'] });
-  await untilReady(child, port);
+  if (settings.DATABASE_URL !== undefined) await migrate(main, env);
+  const launch = async (): Promise<ChildProcess> => {
+    const started = spawn(process.execPath, [main, 'serve'], { env, stdio: ['ignore', logFd, logFd] });
+    await untilReady(started, port);
+    return started;
+  };
+  let child = await launch();
   return {
     port,
-    pid: child.pid ?? 0,
+    get pid() {
+      return child.pid ?? 0;
+    },
+    kill: () => end(child, 'SIGKILL'),
+    async restart() {
+      child = await launch();
+    },
     async stop() {
       await end(child, 'SIGTERM');
       if (child.exitCode !== 0) throw new Error(`the service ended with ${child.exitCode}`);
     },
   };
+}
+
+async function migrate(main: string, env: NodeJS.ProcessEnv): Promise<void> {
+  const migration = spawn(process.execPath, [main, 'migrate'], {
+    env,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const [code] = await once(migration, 'exit');
+  if (code !== 0) throw new Error(`migrate ended with ${code}`);
 }
 
 /** Resident memory of a process, bytes. */

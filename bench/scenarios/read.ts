@@ -34,7 +34,7 @@ export const read: Scenario = {
           create(GetMessageHistoryRequestSchema, { id: rooms[0]?.id ?? '', page: 1, limit: 50 }),
         ),
       };
-      const client = unaryClient('h2', chat.port);
+      const client = unaryClient('h2', `http://127.0.0.1:${chat.port}`);
       const answers = {
         rooms: await client.call(METHODS.rooms, identity, requests.rooms),
         history: await client.call(METHODS.history, identity, requests.history),
