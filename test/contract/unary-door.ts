@@ -17,7 +17,7 @@ export interface Transcript {
 }
 
 /** Uses every method that can be called by REST through one door, with new people; every door must write the same transcript. */
-export async function useEveryMethod(world: World, door: UnaryDoor): Promise<readonly Transcript[]> {
+export async function callEveryMethod(world: World, door: UnaryDoor): Promise<readonly Transcript[]> {
   const [ann, bob, eve] = await world.people(3);
   const written: [DescMethodUnary, Outcome][] = [];
   const say = async (who: Person | string | undefined, method: DescMethodUnary, request: JsonObject) => {

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { restMethods, type Transcript, useEveryMethod } from '../contract/unary-door.ts';
+import { callEveryMethod, restMethods, type Transcript } from '../contract/unary-door.ts';
 import { openWorld, type World } from '../rpc/world.ts';
 import { UNARY_DOORS } from '../support/unary-doors.ts';
 
@@ -9,7 +9,7 @@ describe.skipIf(inject('postgresUrl') === '')('the same calls', () => {
 
   beforeAll(async () => {
     world = await openWorld();
-    for (const door of UNARY_DOORS) transcripts.set(door.name, await useEveryMethod(world, door));
+    for (const door of UNARY_DOORS) transcripts.set(door.name, await callEveryMethod(world, door));
   });
   afterAll(() => world?.close());
 

@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, describe, expect, inject, test } from 'vitest';
 import { openWorld, type World } from '../rpc/world.ts';
 import { dropKeyspaces } from '../support/app.ts';
-import { useStore } from '../support/store.ts';
+import { chooseStore } from '../support/store.ts';
 
 const redisUrl = inject('redisUrl');
 const missing = inject('cassandraContactPoint') === '' || inject('postgresUrl') === '';
@@ -24,7 +24,7 @@ describe.skipIf(missing)('GetRooms of a service whose rooms are in Scylla', () =
     ...(redisUrl === '' ? [] : [['in Redis', { REDIS_URL: redisUrl, REDIS_TIMEOUT_MS: '5000' }] as const]),
   ];
   test.each(places)('finds what it has shown before %s, and shows what is new', async (_where, env) => {
-    useStore('scylla');
+    chooseStore('scylla');
     world = await openWorld(env);
     const [ana, bea] = await world.people(2);
     const { id } = await ana.p2p(bea);

@@ -9,6 +9,6 @@ export function usedStore(): UsedStore {
 }
 
 /** For all services that this test file starts from here on. */
-export function useStore(store: UsedStore): void {
+export function chooseStore(store: UsedStore): void {
   used = store;
 }

@@ -1,6 +1,6 @@
 import { afterAll, describe, inject } from 'vitest';
 import { dropKeyspaces } from './app.ts';
-import { useStore } from './store.ts';
+import { chooseStore } from './store.ts';
 
 /** Runs test files that are written for Postgres once more, with the rooms in Scylla. */
 export async function onScylla(...files: readonly (() => Promise<unknown>)[]): Promise<void> {
@@ -8,7 +8,7 @@ export async function onScylla(...files: readonly (() => Promise<unknown>)[]): P
     describe.skip('with the rooms in Scylla', () => undefined);
     return;
   }
-  useStore('scylla');
+  chooseStore('scylla');
   afterAll(dropKeyspaces);
   for (const load of files) await load();
 }
