@@ -242,7 +242,7 @@ export const ChatService: GenService<{
     output: typeof InitialSyncResponseSchema;
   },
   /**
-   * The caller's events: resumable by `cursor`, or by client id. `connected` comes first, then every 15 s.
+   * The caller's events: resumable by `cursor`, or by client id. What was missed comes first, then `connected`, again every 15 s.
    *
    * @generated from rpc services.chat.v1.ChatService.StreamMessages
    */
