@@ -46,6 +46,10 @@ describeInBrowser('the room list of the web chat', () => {
     await ana.openRoom('Busy');
     await ana.room('Busy').getByText('unread').waitFor({ state: 'detached' });
     await ana.pane.getByText('New messages').waitFor();
+    await ana.send('three');
+    await ben.send('four');
+    await ana.message('four').waitFor();
+    expect(await ana.pane.getByText('New messages').count()).toBe(1);
   });
 
   test('shows the rooms that match the search', async () => {

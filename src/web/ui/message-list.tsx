@@ -14,6 +14,7 @@ const LOAD_AHEAD = '600px 0px 0px 0px';
 /** The messages of the open room; stays at the newest, and where the reader is when older ones come. */
 export function MessageList({ view }: { readonly view: ConversationView }) {
   const { messages } = view;
+  const firstNew = firstNewOf(view);
   const scroll = useScroll(messages);
   const stop = useSignal<string | undefined>(undefined);
   const jump = useJumpToMessage(scroll.element);
@@ -39,6 +40,7 @@ export function MessageList({ view }: { readonly view: ConversationView }) {
               message={message}
               before={messages[index - 1]}
               after={messages[index + 1]}
+              isFirstNew={message.key === firstNew}
               isStop={message.key === at}
               onFocus={() => {
                 stop.value = message.key;
@@ -69,15 +71,16 @@ interface EntryProps {
   readonly message: MessageView;
   readonly before: MessageView | undefined;
   readonly after: MessageView | undefined;
+  /** The first that the reader had not read on coming here. */
+  readonly isFirstNew: boolean;
   readonly isStop: boolean;
   readonly onFocus: () => void;
   readonly onQuote: (messageId: string) => void;
 }
 
 /** A message with the lines that stand above it: a new day, the first new one. */
-function Entry({ view, message, before, after, isStop, onFocus, onQuote }: EntryProps) {
+function Entry({ view, message, before, after, isFirstNew, isStop, onFocus, onQuote }: EntryProps) {
   const startsDay = before === undefined || !isSameDay(before.at, message.at);
-  const isFirstNew = isNew(view)(message) && (before === undefined || !isNew(view)(before));
   return (
     <>
       {startsDay ? (
@@ -194,9 +197,10 @@ function moveBetweenMessages(event: KeyboardEvent & { readonly currentTarget: HT
   next.focus();
 }
 
-/** Whether a message is one that the reader had not read on coming here. */
-function isNew({ readUpTo }: ConversationView): (message: MessageView) => boolean {
-  return ({ isMine, sequence }) => readUpTo !== undefined && !isMine && (sequence ?? 0) > readUpTo;
+/** The key of the first message of somebody else that the reader had not read on coming here. */
+function firstNewOf({ readUpTo, messages }: ConversationView): string | undefined {
+  if (readUpTo === undefined) return undefined;
+  return messages.find(({ isMine, sequence }) => !isMine && (sequence ?? 0) > readUpTo)?.key;
 }
 
 function belongsTo(one: MessageView | undefined, next: MessageView | undefined): boolean {
