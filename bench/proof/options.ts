@@ -48,6 +48,7 @@ Starts a service of its own, unless --url names one.
   --send-p99 MS        objective: a send is answered (150)
   --delivery-p99 MS    objective: from the intended time of the send to each recipient (250)
   --late MS            a delivery that takes longer is late; at most one of 1,000 may be (1000)
+  --counts-only        times are shown and not judged: for a machine that does other things
   --out DIR            where report.html and report.json go (bench/results/load-TIME)
   --seed N             the same seed sends alike (1)
   --json               prints the report as JSON to stdout, nothing else
@@ -98,6 +99,7 @@ export function parseOptions(
       'send-p99': { type: 'string', default: '150' },
       'delivery-p99': { type: 'string', default: '250' },
       late: { type: 'string', default: '1000' },
+      'counts-only': { type: 'boolean', default: false },
       out: { type: 'string' },
       seed: { type: 'string', default: '1' },
       json: { type: 'boolean', default: false },
@@ -113,7 +115,11 @@ export function parseOptions(
   const chaos = choice('--chaos', values.chaos, ['restart-server', 'kill-nats'] as const);
   const stack = choice('--stack', values.stack, ['embedded', 'real'] as const);
   const origin = values.url === undefined ? undefined : originOf(values.url, values['allow-remote']);
-  refuseContradictions({ chaos, stack, origin, findMax: values['find-max'] });
+  refuseContradictions({
+    ...{ chaos, stack, origin },
+    findMax: values['find-max'],
+    countsOnly: values['counts-only'],
+  });
   // What a service that runs already stands on is not known here.
   const unnamed = origin === undefined ? usual : 'embedded';
   const ground = stack ?? (chaos === 'kill-nats' ? 'real' : unnamed);
@@ -134,6 +140,7 @@ export function parseOptions(
       sendP99Ms: whole('--send-p99', values['send-p99'], MAX.milliseconds),
       deliveryP99Ms: whole('--delivery-p99', values['delivery-p99'], MAX.milliseconds),
       lateMs: whole('--late', values.late, MAX.milliseconds),
+      countsOnly: values['counts-only'],
     },
   };
 }
@@ -143,14 +150,16 @@ function refuseContradictions(options: {
   readonly stack: string | undefined;
   readonly origin: string | undefined;
   readonly findMax: boolean;
+  readonly countsOnly: boolean;
 }): void {
-  const { chaos, stack, origin, findMax } = options;
+  const { chaos, stack, origin, findMax, countsOnly } = options;
   if (origin !== undefined && chaos !== undefined) {
     throw new UsageError('--chaos kills servers: only those that were started here, so not with --url');
   }
   if (origin !== undefined && stack !== undefined) {
     throw new UsageError('--stack is for a service that is started here, so not with --url');
   }
+  if (findMax && countsOnly) throw new UsageError('--find-max and --counts-only do not go together');
   if (findMax && chaos !== undefined) throw new UsageError('--find-max and --chaos do not go together');
   if (chaos === 'kill-nats' && stack === 'embedded') {
     throw new UsageError('--chaos kill-nats needs --stack real: the embedded service has no NATS');

@@ -45,6 +45,7 @@ describe('the options of the load proof', () => {
     [['--url', 'http://127.0.0.1:1', '--stack', 'real'], 'not with --url'],
     [['--stack', 'embedded', '--chaos', 'kill-nats'], 'needs --stack real'],
     [['--find-max', '--chaos', 'restart-server'], 'do not go together'],
+    [['--find-max', '--counts-only'], 'do not go together'],
     [['--speed', '1'], '--speed'],
   ] as const)('%j', (argv, refusal) => {
     if (refusal === undefined) expect(parseOptions(argv)).toMatchObject({ seconds: 30 });

@@ -12,7 +12,7 @@ import { renderSummary } from '../../bench/proof/summary.ts';
 import { describeInBrowser, startBrowser } from '../support/browser.ts';
 
 const HOSTILE = '</script><script>document.title = "taken over"</script><img src=x onerror=alert(1)>';
-const LIMITS = { sendP99Ms: 100, deliveryP99Ms: 150, lateMs: 1_000 };
+const LIMITS = { sendP99Ms: 100, deliveryP99Ms: 150, lateMs: 1_000, countsOnly: false };
 
 describe('the verdict', () => {
   it('passes what meets every objective', () => {
