@@ -29,6 +29,8 @@ export {
   QueueFullError,
   type QueueStore,
 } from './queue.ts';
+export { ReadMarker } from './read-marker.ts';
+export { TypingSignal, TypingWatch } from './typing.ts';
 
 /** How to reach the service, and as whom. */
 export interface ChatClientOptions {

@@ -1,7 +1,7 @@
+import { ReadMarker } from '../../client/client.ts';
 import type { ChatRpc } from './connection.ts';
 import { Conversation, type Item, type Members } from './conversation.ts';
 import type { People } from './people.ts';
-import { ReadMarker } from './read-marker.ts';
 import type { RoomList } from './room-list.ts';
 
 /** Messages that are loaded at once. */
@@ -46,7 +46,7 @@ export class Conversations {
     const conversation = new Conversation(reader, (item) => this.#changed(roomId, item));
     conversation.members = await this.#learnMembers(roomId);
     await this.#fetch(roomId, conversation);
-    this.#loaded.set(roomId, { conversation, marker: new ReadMarker(this.#rpc, roomId) });
+    this.#loaded.set(roomId, { conversation, marker: new ReadMarker({ rpc: this.#rpc, roomId }) });
     this.#forgetOldest(roomId);
     return conversation;
   }

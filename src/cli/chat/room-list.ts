@@ -1,9 +1,9 @@
+import { TypingWatch } from '../../client/client.ts';
 import type { RoomKey } from '../../crypto/room-keys.ts';
 import type { MessageData, Room } from '../../gen/services/chat/v1/types_pb.ts';
 import { previewOf, type Reader } from './message-view.ts';
 import type { People } from './people.ts';
 import { harmless } from './text.ts';
-import { TypingWatch } from './typing.ts';
 
 /** A room in the list. A change makes another entry. */
 export interface RoomEntry {
@@ -29,7 +29,6 @@ interface Known {
   readonly entry: RoomEntry;
   readonly reader: Reader;
   readonly lastMessageId: string;
-  readonly watch: TypingWatch;
 }
 
 /** The user's rooms: what the service told at last, and what happened since. `changed` hears of every change, by room. */
@@ -39,6 +38,7 @@ export class RoomList {
   readonly #open: (room: Room) => RoomKey | undefined;
   readonly #changed: (roomId: string) => void;
   readonly #rooms = new Map<string, Known>();
+  readonly #watch = new TypingWatch((roomId) => this.#typing(roomId));
 
   constructor(options: {
     readonly me: number;
@@ -76,7 +76,6 @@ export class RoomList {
     const reader = before?.reader ?? { me: this.#me, people: this.#people, key: this.#open(room) };
     const { lastMessage } = room;
     if (lastMessage !== undefined) this.#learnSender(lastMessage);
-    const watch = before?.watch ?? new TypingWatch((userIds) => this.#typing(room.id, userIds));
     const entry = {
       id: room.id,
       name: harmless(room.name),
@@ -90,7 +89,7 @@ export class RoomList {
       readSequence: room.readSequence,
       typing: before?.entry.typing ?? [],
     };
-    this.#rooms.set(room.id, { entry, reader, lastMessageId: lastMessage?.id ?? '', watch });
+    this.#rooms.set(room.id, { entry, reader, lastMessageId: lastMessage?.id ?? '' });
     this.#changed(room.id);
   }
 
@@ -102,8 +101,8 @@ export class RoomList {
   }
 
   remove(roomId: string): void {
-    this.#rooms.get(roomId)?.watch.close();
     if (this.#rooms.delete(roomId)) this.#changed(roomId);
+    this.#watch.clear(roomId);
   }
 
   /** A message arrived. One that the service had counted already when it last told about the room changes nothing. */
@@ -111,7 +110,7 @@ export class RoomList {
     const known = this.#rooms.get(message.roomId);
     if (known === undefined) return;
     this.#learnSender(message);
-    known.watch.set(message.senderId, false);
+    this.#watch.set(message.roomId, message.senderId, false);
     const { entry, reader } = this.#rooms.get(message.roomId) ?? known;
     if (message.sequence <= entry.lastSequence) return;
     const isOwn = message.senderId === this.#me;
@@ -143,23 +142,23 @@ export class RoomList {
 
   /** Somebody started or stopped typing. */
   typing(roomId: string, userId: number, isTyping: boolean): void {
-    if (userId !== this.#me) this.#rooms.get(roomId)?.watch.set(userId, isTyping);
+    if (userId !== this.#me && this.#rooms.has(roomId)) this.#watch.set(roomId, userId, isTyping);
   }
 
   /** Nobody is typing as far as is known. */
   stopTyping(): void {
-    for (const { watch } of [...this.#rooms.values()]) watch.clear();
+    this.#watch.clear();
   }
 
   /** Hears of nothing more. */
   close(): void {
-    for (const { watch } of this.#rooms.values()) watch.close();
+    this.#watch.close();
   }
 
-  #typing(roomId: string, userIds: readonly number[]): void {
+  #typing(roomId: string): void {
     const known = this.#rooms.get(roomId);
     if (known === undefined) return;
-    const typing = userIds.map((id) => this.#people.firstNameOf(id));
+    const typing = this.#watch.in(roomId).map((id) => this.#people.firstNameOf(id));
     this.#set(roomId, known.lastMessageId, { ...known.entry, typing });
   }
 

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import { type ChatClient, ClientClosedError } from '../../client/client.ts';
+import { type ChatClient, ClientClosedError, TypingSignal } from '../../client/client.ts';
 import { encryptMessage } from '../../crypto/message-cipher.ts';
 import { CommandError } from '../command.ts';
 import { refusalInWords } from './connection.ts';
 import type { Conversation, MessageItem } from './conversation.ts';
 import type { Reader } from './message-view.ts';
-import { TypingSignal } from './typing.ts';
 
 /** A room, as somebody who writes into it sees it. */
 export interface Desk {

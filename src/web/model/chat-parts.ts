@@ -1,6 +1,6 @@
 import { createConnectTransport } from '@connectrpc/connect-web';
 import { type Signal, signal } from '@preact/signals';
-import { type ChatClient, createChatClient } from '../../client/client.ts';
+import { type ChatClient, createChatClient, TypingSignal } from '../../client/client.ts';
 import type { Conversation } from './conversation.ts';
 import { Drafts, tabQueue } from './drafts.ts';
 import { EventIds } from './event-ids.ts';
@@ -12,7 +12,6 @@ import { People } from './people.ts';
 import { RoomKeys } from './room-keys.ts';
 import { RoomList } from './room-list.ts';
 import { SharedStream } from './shared-stream.ts';
-import { TypingSignal } from './typing.ts';
 
 /** Who chats, and with what. */
 export interface PartsOptions {

@@ -1,12 +1,11 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import type { ChatClient } from '../../client/client.ts';
+import { type ChatClient, ReadMarker } from '../../client/client.ts';
 import { type MessageData, type MessageEvent, MessageStatus } from '../../gen/services/chat/v1/types_pb.ts';
 import { isGone } from './action-error.ts';
 import type { Draft } from './drafts.ts';
 import { draftView, keyOf, messageView, type ReadMessage, readMessage } from './message-view.ts';
 import type { ConversationView, Member, MessageView, Person, RoomView } from './model.ts';
 import type { People } from './people.ts';
-import { ReadMarker } from './read-marker.ts';
 import type { RoomKeys } from './room-keys.ts';
 import type { RoomList } from './room-list.ts';
 

@@ -1,5 +1,5 @@
 import { computed, type ReadonlySignal, signal } from '@preact/signals';
-import type { ChatClient } from '../../client/client.ts';
+import { type ChatClient, TypingWatch } from '../../client/client.ts';
 import {
   type MessageData,
   type MessageEvent,
@@ -11,7 +11,6 @@ import type { RoomView } from './model.ts';
 import type { People } from './people.ts';
 import type { RoomKeys } from './room-keys.ts';
 import { byActivity, isFound, roomView } from './room-view.ts';
-import { TypingWatch } from './typing.ts';
 import { attachmentText, systemText } from './words.ts';
 
 /** What the list of rooms needs. */

@@ -16,6 +16,7 @@ export class TypingWatch {
     this.#changed = changed;
   }
 
+  /** What an event of type `typing` tells; `false` also when a message of that user arrives. */
   set(roomId: string, userId: number, isTyping: boolean): void {
     const room = this.#rooms.get(roomId) ?? new Map<number, Timer>();
     const before = room.get(userId);
@@ -31,15 +32,22 @@ export class TypingWatch {
     if ((before !== undefined) !== isTyping) this.#changed(roomId);
   }
 
+  /** The ids of those who are typing in that room. */
   in(roomId: string): readonly number[] {
     return [...(this.#rooms.get(roomId)?.keys() ?? [])];
   }
 
-  /** Nobody is typing as far as is known. */
-  clear(): void {
-    for (const [roomId, room] of [...this.#rooms]) {
-      for (const userId of [...room.keys()]) this.set(roomId, userId, false);
+  /** Nobody is typing as far as is known, in that room or anywhere. */
+  clear(roomId?: string): void {
+    for (const id of roomId === undefined ? [...this.#rooms.keys()] : [roomId]) {
+      for (const userId of this.in(id)) this.set(id, userId, false);
     }
+  }
+
+  /** Forgets everybody without telling. */
+  close(): void {
+    for (const room of this.#rooms.values()) for (const timer of room.values()) clearTimeout(timer);
+    this.#rooms.clear();
   }
 }
 
@@ -67,5 +75,10 @@ export class TypingSignal {
     clearTimeout(this.#idle);
     if (this.#sentAt !== 0) this.#send(false);
     this.#sentAt = 0;
+  }
+
+  /** Without telling anybody. */
+  close(): void {
+    clearTimeout(this.#idle);
   }
 }

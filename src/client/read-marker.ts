@@ -1,10 +1,14 @@
-import type { ChatClient } from '../../client/client.ts';
+import type { Client } from '@connectrpc/connect';
+import type { ChatService } from '../gen/services/chat/v1/service_pb.ts';
 
 const TIMEOUT_MS = 5_000;
 
+/** What a marker calls. */
+type ReadRpc = Pick<Client<typeof ChatService>, 'markMessagesAsRead'>;
+
 /** Tells the service how far the user has read: one call at a time, only the newest position counts. */
 export class ReadMarker {
-  readonly #rpc: Pick<ChatClient['rpc'], 'markMessagesAsRead'>;
+  readonly #rpc: ReadRpc;
   readonly #roomId: string;
   readonly #marked: () => void;
   #newest = { id: '', sequence: 0 };
@@ -12,17 +16,17 @@ export class ReadMarker {
   #isBusy = false;
 
   constructor(options: {
-    readonly rpc: Pick<ChatClient['rpc'], 'markMessagesAsRead'>;
+    readonly rpc: ReadRpc;
     readonly roomId: string;
-    /** Read before. */
-    readonly sequence: number;
-    /** The service knows. */
-    readonly marked: () => void;
+    /** Up to here it was read before; 0. */
+    readonly sequence?: number;
+    /** The service knows of it. */
+    readonly marked?: () => void;
   }) {
     this.#rpc = options.rpc;
     this.#roomId = options.roomId;
-    this.#done = options.sequence;
-    this.#marked = options.marked;
+    this.#done = options.sequence ?? 0;
+    this.#marked = options.marked ?? (() => {});
   }
 
   /** The user has seen this message by somebody else, and so all before it. */
