@@ -29,6 +29,8 @@ export function commandRunner(): {
   const out: string[] = [];
   const err: string[] = [];
   beforeEach(() => {
+    out.length = 0;
+    err.length = 0;
     vi.spyOn(console, 'log').mockImplementation((text) => void out.push(String(text)));
     vi.spyOn(console, 'error').mockImplementation((text) => void err.push(String(text)));
   });

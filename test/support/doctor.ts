@@ -1,5 +1,4 @@
-import { afterEach, beforeEach, vi } from 'vitest';
-import { runDoctor } from '../../src/cli/doctor.ts';
+import { commandRunner } from './commands.ts';
 
 /** One finding of the doctor's JSON. */
 export interface Found {
@@ -20,23 +19,12 @@ export function doctorRunner(): {
   readonly err: string[];
   doctor(env: Readonly<Record<string, string>>, ...argv: readonly string[]): Promise<Diagnosis>;
 } {
-  const out: string[] = [];
-  const err: string[] = [];
-  beforeEach(() => {
-    out.length = 0;
-    err.length = 0;
-    vi.spyOn(console, 'log').mockImplementation((text) => void out.push(String(text)));
-    vi.spyOn(console, 'error').mockImplementation((text) => void err.push(String(text)));
-  });
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
+  const { out, err, run } = commandRunner();
   return {
     out,
     err,
     async doctor(env, ...argv) {
-      out.length = 0;
-      const code = await runDoctor(['--json', ...argv], { DATA_DIR: 'memory:', ...env });
+      const code = await run(['doctor', '--json', ...argv], { DATA_DIR: 'memory:', ...env });
       const { findings }: { findings: Found[] } = JSON.parse(out.join('\n'));
       return { code, findings };
     },
