@@ -128,7 +128,7 @@ async function runToEnd(args: readonly string[], env: Record<string, string> = {
 describe('the command line', () => {
   test('help on stdout, unknown commands on stderr with code 2', async () => {
     const help = await runToEnd(['help']);
-    expect([help.code, help.out]).toEqual([0, expect.stringContaining('npm start')]);
+    expect([help.code, help.out]).toEqual([0, expect.stringContaining('npx connect-chat dev')]);
     const unknown = await runToEnd(['frobnicate']);
     expect([unknown.code, unknown.out, unknown.err]).toEqual([
       2,
