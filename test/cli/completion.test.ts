@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { describe, expect, it } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, inject, it } from 'vitest';
 import { COMMANDS } from '../../src/cli/commands.ts';
 import { commandRunner } from '../support/commands.ts';
-import { findOnPath } from '../support/path.ts';
 
 const { out, run } = commandRunner();
+const folder = mkdtempSync(join(tmpdir(), 'chat-completion-'));
+afterAll(() => rmSync(folder, { recursive: true }));
 
-describe.skipIf(findOnPath('bash') === undefined)('completion in bash', () => {
+describe('completion in bash', () => {
   it.each([
     ['connect-chat |', [...COMMANDS.map(({ name }) => name), 'help', '--help', '--version']],
     ['connect-chat ro|', ['rooms']],
@@ -56,7 +60,7 @@ describe.skipIf(findOnPath('bash') === undefined)('completion in bash', () => {
   }
 });
 
-describe.each(['zsh', 'fish'])('completion in %s', (shell) => {
+describe.each(['zsh', 'fish'] as const)('completion in %s', (shell) => {
   it('names every command, action and option', async () => {
     expect(await run(['completion', shell])).toBe(0);
     const script = out.join('\n');
@@ -78,8 +82,33 @@ describe.each(['zsh', 'fish'])('completion in %s', (shell) => {
     }
   });
 
-  it.skipIf(findOnPath(shell) === undefined)('is understood by it', async () => {
-    expect(await run(['completion', shell])).toBe(0);
-    execFileSync(shell, ['--no-execute', '/dev/stdin'], { input: out.join('\n') });
+  it.runIf(inject('canStart')[shell])('is understood by it', async () => {
+    execFileSync(shell, ['-n', await scriptFile(shell)]);
   });
 });
+
+describe.runIf(inject('canStart').fish)('completion in fish', () => {
+  it.each([
+    ['connect-chat ro', ['rooms']],
+    ['connect-chat rooms cr', ['create']],
+    ['connect-chat rooms list --ty', ['--type']],
+    ['connect-chat rooms create --type ', ['channel', 'group', 'p2p']],
+    ['connect-chat serve --mem', []],
+  ])('offers after "%s": %j', async (line, expected) => {
+    const code = `source ${await scriptFile('fish')}; complete -C '${line}'`;
+    const offered = execFileSync('fish', ['--no-config', '-c', code], { encoding: 'utf8' });
+    expect(
+      offered
+        .split('\n')
+        .filter((row) => row !== '')
+        .map((row) => row.split('\t')[0]),
+    ).toEqual(expected);
+  });
+});
+
+async function scriptFile(shell: string): Promise<string> {
+  expect(await run(['completion', shell])).toBe(0);
+  const file = join(folder, `completion.${shell}`);
+  writeFileSync(file, out.join('\n'));
+  return file;
+}

@@ -18,8 +18,18 @@ declare module 'vitest' {
   }
 }
 
-/** Programs that check deployment files, what is spoken on the wire, and what a browser shows; those that examples need, and k6. */
-type Tool = 'promtool' | 'kustomize' | 'connectconformance' | 'chromium' | 'jq' | 'go' | 'python3' | 'k6';
+/** Programs that check deployment files, what is spoken on the wire, and what a browser shows; those that examples need, k6, and shells. */
+type Tool =
+  | 'promtool'
+  | 'kustomize'
+  | 'connectconformance'
+  | 'chromium'
+  | 'jq'
+  | 'go'
+  | 'python3'
+  | 'k6'
+  | 'zsh'
+  | 'fish';
 
 /** The variable that names a server of that kind that runs already, and how its tests are called. */
 const KINDS = [
@@ -37,6 +47,8 @@ const TOOLS = [
   ['go', 'Example in Go', '.ci/install-examples'],
   ['python3', 'Example in Python', '.ci/install-examples'],
   ['k6', 'k6 script', '.ci/install-k6'],
+  ['zsh', 'Completion in zsh', '.ci/install-packages'],
+  ['fish', 'Completion in fish', '.ci/install-packages'],
 ] as const;
 
 /**
@@ -81,6 +93,8 @@ export default async function setup(project: TestProject): Promise<() => Promise
     go: findOnPath('go') !== undefined,
     python3: findOnPath('python3') !== undefined,
     k6: findOnPath('k6') !== undefined,
+    zsh: findOnPath('zsh') !== undefined,
+    fish: findOnPath('fish') !== undefined,
   });
   return async () => {
     await stop();
