@@ -1,5 +1,4 @@
-import { existsSync } from 'node:fs';
-import { findOnPath } from './path.ts';
+import { findOnPath, isProgram } from './path.ts';
 
 const NAMES = ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'];
 const PLACES = [
@@ -12,6 +11,6 @@ const PLACES = [
 /** The Chromium that `CHROMIUM` names, that is on PATH or where it is usually installed; undefined when there is none. */
 export function findChromium(): string | undefined {
   const named = process.env.CHROMIUM ?? '';
-  if (named !== '') return existsSync(named) ? named : undefined;
-  return NAMES.map(findOnPath).find((file) => file !== undefined) ?? PLACES.find((file) => existsSync(file));
+  if (named !== '') return isProgram(named) ? named : undefined;
+  return NAMES.map(findOnPath).find((file) => file !== undefined) ?? PLACES.find(isProgram);
 }

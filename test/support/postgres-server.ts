@@ -2,6 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { chownSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { isProgram } from './path.ts';
 import { freePort } from './ports.ts';
 import { end, guard, pause, untilPrinted } from './server-process.ts';
 
@@ -29,7 +30,7 @@ export function findPostgres(): string | undefined {
     ...(process.env.PATH ?? '').split(delimiter),
     ...versions.map((version) => join(debian, version, 'bin')),
   ];
-  return folders.find((folder) => existsSync(join(folder, 'initdb')) && existsSync(join(folder, 'postgres')));
+  return folders.find((folder) => ['initdb', 'postgres'].every((name) => isProgram(join(folder, name))));
 }
 
 /** Starts a PostgreSQL with an empty data folder. `durable` keeps fsync on, for benchmarks. */
