@@ -35,6 +35,8 @@ const QUIET: readonly string[] = [
   'chat_rate_limit_decisions_total',
   'chat_resyncs_total',
   'nodejs_gc_duration_seconds_sum',
+  // An embedded database has no pool.
+  ...(inject('postgresUrl') === '' ? ['chat_database_connections'] : []),
 ];
 
 const HISTOGRAM = { _bucket: ['le'], _sum: [], _count: [] };
