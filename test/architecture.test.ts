@@ -55,7 +55,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cache: ['type:redis/redis-connection', 'lru-cache'],
   limits: ['type:config', 'type:metrics', 'type:redis', 'lru-cache'],
   tracing: ['type:config', '@opentelemetry/'],
-  server: ['metrics', 'fflate'],
+  server: ['metrics', 'fflate', 'ws'],
   rpc: [
     ...['chat', 'streams', 'auth', 'metrics', 'gen', 'type:repository', 'type:notifications/notifications'],
     'type:limits',
@@ -64,7 +64,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   // Calls what rpc serves; knows of the service itself only what they share.
   rest: [
     ...['rpc/adapter', 'rpc/call-span', 'rpc/context', 'rpc/stream-sink', 'rpc/stream-writer', 'gen'],
-    ...['auth/client-params', 'server/exchange', 'type:streams/streams'],
+    ...['auth/client-params', 'server/exchange', 'server/web-socket', 'type:streams/streams'],
     ...['@bufbuild/protobuf', '@connectrpc/connect', '@connectrpc/connect-node'],
   ],
   chat: [
@@ -120,6 +120,7 @@ const drivers: readonly (readonly [string, RegExp])[] = [
   ['react', /^src\/cli\/chat\/ui\//],
   ['jose', /^src\/(auth|cli)\//],
   ['fflate', /^src\/server\/docs\//],
+  ['ws', /^src\/server\/web-socket\.ts$/],
 ];
 
 /** Node modules that talk to the outside, and who may. */

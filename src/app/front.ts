@@ -7,7 +7,7 @@ import type { Limits } from '../limits/limits.ts';
 import type { Logger } from '../logger.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { UsersRepository } from '../repository/users-repository.ts';
-import { createRest } from '../rest/rest.ts';
+import { createRest, WEB_SOCKET_PATH } from '../rest/rest.ts';
 import type { ClientIdCookie } from '../rest/universal-call.ts';
 import { type AdapterDeps, createRpcHandlers, createRpcRouter } from '../rpc/adapter.ts';
 import { createHealthHandlers } from '../rpc/health.ts';
@@ -87,6 +87,7 @@ export function createFront(deps: FrontDeps): Front {
       ...(own ? [] : metricsRoutes),
     ]),
     find: createRest({ ...rpc, router, cookie: clientIdCookie(config) }),
+    webSocketPath: WEB_SOCKET_PATH,
     logger,
     limits: {
       idleTimeoutMs: Math.max(MIN_IDLE_MS, IDLE_HEARTBEATS * config.streams.heartbeatMs),

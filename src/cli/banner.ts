@@ -29,7 +29,7 @@ export function renderBanner(facts: BannerFacts, coloured: boolean): string {
   const lines = [
     '',
     `  ${paint('bold', 'connect-chat')} is listening on ${paint(['bold', 'cyan'], facts.url)}`,
-    `  ${paint('dim', 'Connect, gRPC, gRPC-Web and REST on one port')}`,
+    `  ${paint('dim', 'Connect, gRPC, gRPC-Web, REST and WebSocket on one port')}`,
     '',
     ...facts.embedded.map((text, index) => row(index === 0 ? 'embedded' : '', text)),
     ...facts.connected.map((text, index) => row(index === 0 ? 'connected' : '', text)),

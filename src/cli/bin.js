@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Where `npx connect-chat` begins. The service and its commands are TypeScript without a build, which needs Node 24; where an older one
+// Where `npx connect-chat` begins. The service and its commands are TypeScript without a build, which needs Node 24.9; where an older one
 // comes first on PATH, the one that npm has installed beside this takes over. So this file is plain JavaScript for any Node.
 import { spawn } from 'node:child_process';
 import { createRequire } from 'node:module';
@@ -7,10 +7,10 @@ import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const NEEDED = 24;
+const NEEDED = '24.9';
 const main = fileURLToPath(new URL('../main.ts', import.meta.url));
 
-if (Number.parseInt(process.versions.node, 10) >= NEEDED) {
+if (process.versions.node.localeCompare(NEEDED, 'en', { numeric: true }) >= 0) {
   await import('../main.ts');
 } else {
   const node = bundledNode();

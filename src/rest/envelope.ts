@@ -33,14 +33,20 @@ export async function answerError(
   await send(request, response, status, envelopeOf(status, error.rawMessage, detail));
 }
 
+const REFUSALS = {
+  403: 'permission_denied',
+  405: 'method not allowed',
+  415: 'unsupported media type',
+  426: 'upgrade required',
+};
+
 /** Answers that the request is none of this route's. */
 export async function answerRefusal(
   request: HttpRequest,
   response: HttpResponse,
-  status: 405 | 415,
+  status: keyof typeof REFUSALS,
 ): Promise<void> {
-  const message = status === 405 ? 'method not allowed' : 'unsupported media type';
-  await send(request, response, status, envelopeOf(status, message));
+  await send(request, response, status, envelopeOf(status, REFUSALS[status]));
 }
 
 /** Hands on what the handler wants the client to read beside the message. */

@@ -12,6 +12,7 @@ import { servePoll } from './poll.ts';
 import { createRouteTable, type Route } from './route-table.ts';
 import { restRulesOf } from './rules.ts';
 import { type RestRequest, serveUnary, type UnaryDeps } from './unary.ts';
+import { serveWebSocket } from './web-socket.ts';
 
 /** What the REST routes stand on. */
 export interface RestDeps extends UnaryDeps {
@@ -27,12 +28,14 @@ interface Target {
   readonly serve: (request: RestRequest) => Promise<void>;
 }
 
-/** The event stream for clients that can't speak its protocols. No procedures, so no descriptor has these two. */
+/** The event stream for clients that can't speak its protocols. No procedures, so no descriptor has these three. */
 const STREAM_PATH = '/api/chat/v1/stream';
 const POLL_PATH = '/api/chat/v1/poll';
+/** The route that makes a WebSocket of its request; the server has to offer it one. */
+export const WEB_SOCKET_PATH = '/api/chat/v1/ws';
 
 /**
- * The REST routes (behaviour 1.1.1, 1.3.1): those that the procedures' descriptors declare, and two for the event stream. Each is a call of the procedure's own handler,
+ * The REST routes (behaviour 1.1.1, 1.3.1): those that the procedures' descriptors declare, and three for the event stream. Each is a call of the procedure's own handler,
  * behind the same gate and interceptors. Undefined for a path that is none of them; a verb that a path does not know is 405.
  */
 export function createRest(deps: RestDeps): (path: string) => HttpHandler | undefined {
@@ -83,6 +86,11 @@ function streamRoutes(deps: RestDeps): Route<Target>[] {
       verb: 'POST',
       path: POLL_PATH,
       target: { handler, serve: (request) => servePoll(request, handler, deps) },
+    },
+    {
+      verb: 'GET',
+      path: WEB_SOCKET_PATH,
+      target: { handler, serve: (request) => serveWebSocket(request, handler, deps.cookie) },
     },
   ];
 }

@@ -17,6 +17,8 @@ export async function callStream(
   sink: StreamSink,
   call: {
     readonly body: () => Promise<Uint8Array>;
+    /** In place of the request's own. */
+    readonly headers?: Readonly<Record<string, string>>;
     /** After which the call fails, whatever the client said about it. */
     readonly timeoutMs?: number;
   },
@@ -27,7 +29,10 @@ export async function callStream(
   const answer = await handler(
     universalCall(exchange, {
       contentType: 'application/connect+json',
-      headers: timeoutMs === undefined ? {} : { 'connect-timeout-ms': String(timeoutMs) },
+      headers: {
+        ...call.headers,
+        ...(timeoutMs === undefined ? {} : { 'connect-timeout-ms': String(timeoutMs) }),
+      },
       body: async () => encodeEnvelope(0, await call.body()),
       values,
     }),

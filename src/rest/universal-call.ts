@@ -20,7 +20,11 @@ export interface ClientIdCookie {
 }
 
 /** What of the HTTP request is about its own message. */
-const OWN_HEADERS = ['content-length', 'content-encoding', 'accept-encoding', 'connect-protocol-version'];
+const OWN_HEADERS = [
+  ...['content-length', 'content-encoding', 'accept-encoding', 'connect-protocol-version'],
+  // May hold a token.
+  'sec-websocket-protocol',
+];
 
 /**
  * The same request as the call of a procedure in the Connect protocol, for the handlers that serve procedures: with the caller's headers, address and
@@ -41,7 +45,7 @@ export function universalCall(
   const universal = universalRequestFromNodeRequest(request, response, undefined, values);
   const header = new Headers(universal.header);
   for (const name of OWN_HEADERS) header.delete(name);
-  if (isForeignPage(request, response)) header.delete('cookie');
+  if (!isAskedFor(request) && isForeignPage(request, response)) header.delete('cookie');
   header.set('content-type', call.contentType);
   for (const [name, value] of Object.entries(call.headers ?? {})) header.set(name, value);
   return { ...universal, method: 'POST', header, body: once(call.body) };
@@ -77,16 +81,17 @@ export function introduce(
   return id;
 }
 
-/**
- * A page of an origin that may not call. It could not read the answer; but plain text, unlike JSON, a browser sends without asking first, and
- * where that is taken for JSON the call would be made, with the user's cookies.
- */
-function isForeignPage({ headers }: HttpRequest, response: HttpResponse): boolean {
+/** A page of an origin that may not call: a browser sends its requests all the same, with the user's cookies. */
+export function isForeignPage({ headers }: HttpRequest, response: HttpResponse): boolean {
   const { origin } = headers;
   if (origin === undefined || response.hasHeader('access-control-allow-origin')) return false;
-  if (/^application\/json\b/i.test(headers['content-type'] ?? '')) return false;
   const host = headers[':authority'] ?? headers.host;
   return !URL.canParse(origin) || new URL(origin).host !== host;
+}
+
+/** Sent for a page of another origin only after the browser has asked; plain text, which may be taken for JSON too, it sends at once. */
+function isAskedFor({ headers }: HttpRequest): boolean {
+  return /^application\/json\b/i.test(headers['content-type'] ?? '');
 }
 
 async function* once(make: () => Promise<Uint8Array>): AsyncGenerator<Uint8Array> {

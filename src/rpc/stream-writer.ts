@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Http2ServerResponse } from 'node:http2';
+import type { Writable } from 'node:stream';
 import { createContextKey } from '@connectrpc/connect';
 import { ChatError } from '../chat/errors.ts';
 import type { DeliveredEvent } from '../streams/streams.ts';
@@ -61,22 +62,27 @@ export async function write(
 ): Promise<void> {
   // The two kinds of response declare the same write differently.
   const flushed = 'stream' in response ? response.write(bytes) : response.write(bytes);
-  if (flushed || signal.aborted || response.destroyed) return;
+  if (!flushed) await drained(response, signal);
+}
+
+/** The second half of {@link write}: after a write into whatever leads to the client, when that is full. */
+export async function drained(target: Writable, signal: AbortSignal): Promise<void> {
+  if (signal.aborted || target.destroyed) return;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const goOn = (): void => resolve();
   const stalled = setTimeout(() => {
     reject(new ChatError('stream_overflow'));
-    response.destroy();
+    target.destroy();
   }, STALL_MS);
-  response.once('drain', goOn);
-  response.once('close', goOn);
+  target.once('drain', goOn);
+  target.once('close', goOn);
   signal.addEventListener('abort', goOn);
   try {
     await promise;
   } finally {
     clearTimeout(stalled);
-    response.off('drain', goOn);
-    response.off('close', goOn);
+    target.off('drain', goOn);
+    target.off('close', goOn);
     signal.removeEventListener('abort', goOn);
   }
 }

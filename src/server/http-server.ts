@@ -7,6 +7,7 @@ import type { Cors } from './cors.ts';
 import { answerJson, answerText, type HttpHandler, type HttpRequest, type HttpResponse } from './exchange.ts';
 import { pingSessions } from './http2-peers.ts';
 import { createMux } from './mux.ts';
+import { opensWebSocket, serveUpgrades } from './web-socket.ts';
 
 /** One cleartext port for HTTP/1.1 and h2c. */
 export interface HttpServer extends Service {
@@ -30,6 +31,8 @@ export interface HttpServerOptions {
   readonly routes: ReadonlyMap<string, HttpHandler>;
   /** Asked for the handler of any other path; where there is none it is 404. */
   readonly find?: (path: string) => HttpHandler | undefined;
+  /** Whose handler may make a WebSocket of its request. */
+  readonly webSocketPath?: string;
   readonly logger: Logger;
   readonly limits?: Partial<ServerLimits>;
 }
@@ -74,8 +77,7 @@ const RPC_PATH = /^\/\w+(\.\w+)+\/\w+$/;
 
 /**
  * Serves the routes on one port: request ids, security headers, CORS, limits against slow and dead peers, graceful stop.
- * An `Upgrade` nobody asked for here (curl and Java offer h2c) is ignored and the request served as plain HTTP/1.1: that is
- * what Node does as long as nobody listens to `upgrade`.
+ * An `Upgrade` that opens no WebSocket where there is one (curl and Java offer h2c) is ignored and the request served as plain HTTP/1.1.
  */
 export function createHttpServer(options: HttpServerOptions): HttpServer {
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -85,7 +87,7 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
     leaveNothingUnread(request, response);
     serve(options, request, response);
   };
-  const mux = createMux({ ...createServers(handle, limits, options.logger), ...limits });
+  const mux = createMux({ ...createServers(handle, limits, options), ...limits });
   let address: ListenAddress | undefined;
   let stopped: Promise<void> | undefined;
 
@@ -110,16 +112,22 @@ export function createHttpServer(options: HttpServerOptions): HttpServer {
   };
 }
 
-function createServers(handle: HttpHandler, limits: ServerLimits, logger: Logger) {
+function createServers(
+  handle: HttpHandler,
+  limits: ServerLimits,
+  { webSocketPath, logger }: HttpServerOptions,
+) {
   const http1 = http.createServer(
     {
       headersTimeout: limits.headersTimeoutMs,
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.min(SWEEP_MS, limits.headersTimeoutMs),
+      shouldUpgradeCallback: (request) => pathOf(request) === webSocketPath && opensWebSocket(request),
     },
     handle,
   );
+  serveUpgrades(http1, handle);
   http1.timeout = limits.idleTimeoutMs;
   const h2 = http2.createServer(
     {
@@ -164,7 +172,7 @@ function serve(options: HttpServerOptions, request: HttpRequest, response: HttpR
   response.setHeader('x-request-id', requestId);
   response.setHeader('x-content-type-options', 'nosniff');
   if (options.cors(request, response)) return;
-  const path = (request.url ?? '').split('?', 1)[0] ?? '';
+  const path = pathOf(request);
   const route = options.routes.get(path) ?? options.find?.(path);
   if (route === undefined) {
     answerUnknown(request, response, path);
@@ -175,6 +183,10 @@ function serve(options: HttpServerOptions, request: HttpRequest, response: HttpR
   } else {
     route(request, response);
   }
+}
+
+function pathOf({ url = '' }: HttpRequest): string {
+  return url.split('?', 1)[0] ?? '';
 }
 
 /** There is nothing there; where an RPC would be, its clients shall not take that for the `not_found` of one that is. */

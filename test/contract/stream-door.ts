@@ -166,7 +166,7 @@ export function streamDoorContract(door: StreamDoor, place: () => StreamDoorPlac
       const who = await caller(BOB);
       const reader = await open(who).untilConnected();
       reader.stall();
-      const last = await send(roomId, 600, 'y'.repeat(2_000));
+      const last = await send(roomId, 600, door.isFeltLate === true ? '😀'.repeat(4_000) : 'y'.repeat(2_000));
       reader.resume();
       if (door.isHeld) {
         expect(await reader.untilEnded()).toBe('stream_overflow');

@@ -1,7 +1,9 @@
-import { once } from 'node:events';
+import { on, once } from 'node:events';
 import http2 from 'node:http2';
+import { text as textOf } from 'node:stream/consumers';
 import { fromJson, fromJsonString, type JsonValue } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { WebSocket } from 'ws';
 import { ChatService } from '../../src/gen/services/chat/v1/service_pb.ts';
 import { type MessageEvent, MessageEventSchema } from '../../src/gen/services/chat/v1/types_pb.ts';
 import { type Protocol, transportOf } from './app.ts';
@@ -24,6 +26,8 @@ export interface StreamDoor {
   readonly name: string;
   /** The service holds events for a reader that takes none; else it does not know him meanwhile. */
   readonly isHeld: boolean;
+  /** Of a reader that takes none the system itself holds megabytes, before the service feels it; with HTTP/2 it is one window. */
+  readonly isFeltLate?: boolean;
   /** Reads on as events are asked for, until `signal` aborts. Throws a ConnectError with the text of what ended it. */
   open(caller: DoorCaller, order: DoorOrder, signal: AbortSignal): AsyncIterable<MessageEvent>;
 }
@@ -34,6 +38,7 @@ export const STREAM_DOORS: readonly StreamDoor[] = [
   rpcDoor('gRPC', 'grpc'),
   rpcDoor('gRPC-Web', 'grpc-web-2'),
   { name: 'Server-Sent Events', isHeld: true, open: eventSource },
+  { name: 'WebSocket', isHeld: true, isFeltLate: true, open: webSocket },
   { name: 'long poll', isHeld: false, open: longPoll },
 ];
 
@@ -97,6 +102,36 @@ function told(block: string): MessageEvent[] {
   // A browser would come back with another cursor than the event has.
   if ((fields.get('id') ?? '') !== event.cursor) throw new Error('id and cursor differ');
   return [event];
+}
+
+/** As pages do it, that can set no headers: the token is a subprotocol, the client id in the query. */
+async function* webSocket(
+  { url, token, clientId }: DoorCaller,
+  order: DoorOrder,
+  signal: AbortSignal,
+): AsyncGenerator<MessageEvent> {
+  const query = new URLSearchParams({
+    ...(clientId === '' ? {} : { client_id: clientId }),
+    ...(order.cursor === undefined ? {} : { cursor: order.cursor }),
+    ...(order.roomId === undefined ? {} : { room_id: order.roomId }),
+  });
+  const socket = new WebSocket(`${url}/api/chat/v1/ws?${query}`, ['chat.v1', `bearer.${token}`]);
+  const end = { message: '' };
+  socket.once('close', (_, reason) => {
+    end.message = reason.toString();
+  });
+  socket.once('unexpected-response', async (_, response) => {
+    socket.emit('error', refused(JSON.parse(await textOf(response))));
+  });
+  try {
+    // Takes nothing from the connection while nobody asks.
+    const frames = on(socket, 'message', { signal, close: ['close'], highWaterMark: 1, lowWaterMark: 1 });
+    for await (const [frame] of frames) yield fromJsonString(MessageEventSchema, String(frame));
+    throw refused(end);
+  } finally {
+    socket.on('error', () => undefined);
+    socket.terminate();
+  }
 }
 
 /** The first poll asks what is there, the next ones wait. Heartbeats are told like a stream's: the first one. */
