@@ -15,7 +15,13 @@ export interface SeededRoom {
   readonly members: readonly [number, ...number[]];
   /** False: only owner and admins write. */
   readonly sendMessage?: boolean;
-  readonly lines?: readonly { readonly from: number; readonly text: string }[];
+  readonly lines?: readonly Line[];
+}
+
+interface Line {
+  readonly from: number;
+  readonly text: string;
+  readonly mentions?: readonly { readonly tag: string; readonly user: string }[];
 }
 
 /** Makes a room with messages that the web chat can decrypt; answers its id. `master`: of a service without demo users. */
@@ -33,9 +39,10 @@ export async function seedRoom(url: string, room: SeededRoom, master?: MasterKey
       members.map(async (member) => [member, await chatClient(url, { as: member })] as const),
     ),
   );
-  for (const [index, { from, text }] of lines.entries()) {
+  for (const [index, { from, text, mentions = [] }] of lines.entries()) {
     const content = await cipher.encrypt(text);
-    await clients.get(from)?.sendMessage({ roomId: id, content, senderMessageId: `${id} ${index}` });
+    const senderMessageId = `${id} ${index}`;
+    await clients.get(from)?.sendMessage({ roomId: id, content, senderMessageId, mentions: [...mentions] });
   }
   return id;
 }

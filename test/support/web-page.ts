@@ -107,7 +107,7 @@ export function chatIn(page: Page, pane: Locator): ChatPage {
     message,
     async openRoom(name) {
       await room(name).click();
-      await pane.getByRole('main', { name: `Conversation: ${name}` }).waitFor();
+      await pane.getByRole('region', { name: `Conversation: ${name}` }).waitFor();
     },
     async send(text) {
       await field.fill(text);

@@ -51,6 +51,38 @@ describeInBrowser('the web chat for everybody', () => {
     expect(await seriousProblems(ana.page)).toEqual([]);
   });
 
+  test('two users side by side are one page: one main part, and nothing serious in it', async () => {
+    const page = await pages.open(`${app.url}/?as=1&with=2`, { bypassCSP: true });
+    const conversations = page.getByRole('region', { name: /^Conversation/ });
+    await expect.poll(() => conversations.count()).toBe(2);
+    expect(await page.getByRole('main').count()).toBe(1);
+    expect(await seriousProblems(page)).toEqual([]);
+  });
+
+  test('with colours of one’s own, switches and what is chosen can be seen', async () => {
+    const ana = await pages.signIn(app.url, 1, { forcedColors: 'active' });
+    await ana.openRoom('Weekend hike');
+    await ana.message('17 is a rumour').waitFor();
+    await keepScreenshot(ana.page, 'forced-colors');
+    expect(await styleOf(ana, '.switch input', 'borderTopStyle')).toBe('solid');
+    expect(await styleOf(ana, '.bubble', 'borderTopStyle')).toBe('solid');
+    expect(await styleOf(ana, '.room-row.open .room', 'outlineStyle')).toBe('solid');
+  });
+
+  test('Escape closes what is at the side, and the focus goes back where it was', async () => {
+    const ana = await pages.signIn(app.url, 1);
+    await ana.openRoom('Weekend hike');
+    for (const name of ['Room details', 'Inspector']) {
+      await ana.button(name).focus();
+      await press(ana, 'Enter');
+      const part = ana.pane.getByRole('complementary', { name });
+      await part.getByRole('button', { name: /^Close/ }).focus();
+      await press(ana, 'Escape');
+      await part.waitFor({ state: 'detached' });
+      expect(await focused(ana)).toBe(name);
+    }
+  });
+
   test('the keyboard is enough', async () => {
     await seedRoom(app.url, {
       type: 'group',
@@ -62,7 +94,7 @@ describeInBrowser('the web chat for everybody', () => {
     await ana.room('A room').waitFor();
     await tabTo(ana, 'Search rooms');
     await press(ana, 'Tab', 'Tab', 'ArrowDown', 'ArrowUp', 'Enter');
-    await ana.pane.getByRole('main', { name: 'Conversation: A room' }).waitFor();
+    await ana.pane.getByRole('region', { name: 'Conversation: A room' }).waitFor();
     await expect.poll(() => focused(ana)).toBe('Message');
 
     await ana.message('Keys?').waitFor();
@@ -116,6 +148,12 @@ async function seriousProblems(page: ChatPage['page']): Promise<string[]> {
 async function focused({ page }: ChatPage): Promise<string> {
   return await page.evaluate<string>(
     `document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent ?? ''`,
+  );
+}
+
+async function styleOf({ page }: ChatPage, selector: string, property: string): Promise<string> {
+  return await page.evaluate<string>(
+    `getComputedStyle(document.querySelector(${JSON.stringify(selector)}))[${JSON.stringify(property)}]`,
   );
 }
 

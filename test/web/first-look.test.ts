@@ -69,6 +69,31 @@ describeInBrowser('the web chat at first sight', () => {
       const six = chatIn(page, page.getByRole('region', { name: 'Chat of User 6' }));
       await six.openRoom('User 7');
       await six.message('Hello six').waitFor();
+
+      await page.goto(plain.url);
+      await page.getByLabel('Token', { exact: true }).fill(await tokenOf(6));
+      await page.getByLabel('Chat key').fill('3'.repeat(64));
+      await page.getByLabel('Chat IV').fill(keys.iv);
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      await six.openRoom('User 7');
+      await six.message('Can’t be read with the keys of this sign-in').waitFor();
+      await six.send('It would be unreadable');
+      await six.message('It would be').getByText('Without the key of this room').waitFor();
+    } finally {
+      await plain.stop();
+    }
+  });
+
+  test('a token that expires while the page is open says what to do', async () => {
+    const plain = await startTestApp({});
+    try {
+      const page = await pages.open(plain.url);
+      await page.getByLabel('Token', { exact: true }).fill(await tokenOf(6, { ttl: 5 }));
+      await page.getByRole('button', { name: 'Sign in' }).click();
+      const six = page.getByRole('region', { name: 'Chat of User 6' });
+      await six.getByText('Online', { exact: true }).waitFor();
+      await six.getByText('Your sign-in has expired: sign in again').waitFor();
+      expect(await six.getByText('Reconnecting').count()).toBe(0);
     } finally {
       await plain.stop();
     }
@@ -90,7 +115,7 @@ describeInBrowser('the web chat at first sight', () => {
     await ana.message('Yes, and').waitFor();
     // Each half has its own room, switch and dialogs.
     await ben.openRoom('Weekend hike');
-    expect(await ana.pane.getByRole('main', { name: 'Conversation: Ben Okafor' }).count()).toBe(1);
+    expect(await ana.pane.getByRole('region', { name: 'Conversation: Ben Okafor' }).count()).toBe(1);
     await ana.setOffline(true);
     await ana.pane.getByText('Offline by the switch').waitFor();
     expect(await ben.pane.getByText('Online', { exact: true }).count()).toBe(1);

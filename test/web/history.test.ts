@@ -5,6 +5,9 @@ import { seedRoom, startDemoApp } from '../support/demo-app.ts';
 import { type ChatPage, useWebPages } from '../support/web-page.ts';
 
 const LINES = Array.from({ length: 160 }, (_, index) => `line ${index + 1} of many`);
+/** So many messages are on the page at a time. */
+const MAX_SHOWN = 200;
+const BOOK = Array.from({ length: 2 * MAX_SHOWN + 60 }, (_, index) => `verse ${index + 1}.`);
 
 describeInBrowser('the history of a room in the web chat', () => {
   const pages = useWebPages();
@@ -17,6 +20,10 @@ describeInBrowser('the history of a room in the web chat', () => {
       members: [1, 2],
       lines: LINES.map((text) => ({ from: 1, text })),
     });
+  });
+  beforeAll(async () => {
+    const lines = BOOK.map((text) => ({ from: 1, text }));
+    await seedRoom(app.url, { type: 'group', name: 'Book', members: [1, 2], lines });
   });
   afterAll(() => app.stop());
 
@@ -54,7 +61,57 @@ describeInBrowser('the history of a room in the web chat', () => {
     await expect.poll(() => ana.pane.getByRole('button', { name: /^Jump to the newest/ }).count()).toBe(0);
     expect((await ana.message('something new').boundingBox())?.y).toBeLessThan(800);
   });
+
+  test('is on the page only in part, which moves with the reader up and down without a gap', async () => {
+    const [ana, ben] = await Promise.all([pages.signIn(app.url, 1), pages.signIn(app.url, 2)]);
+    await Promise.all([ana.openRoom('Book'), ben.openRoom('Book')]);
+    await ana.message(BOOK.at(-1) ?? '').waitFor();
+    await readThrough(ana, 0, BOOK[0] ?? '');
+    expect(await ana.message(BOOK.at(-1) ?? '').count()).toBe(0);
+    // What comes now is further down than the page goes.
+    const [first] = await ana.texts();
+    await ben.send('the end.');
+    await ana.button('Jump to the newest, 1 new').waitFor();
+    expect((await ana.texts())[0]).toBe(first);
+    await readThrough(ana, -1, 'the end.');
+    await ana.message(BOOK[BOOK.length - 80] ?? '').scrollIntoViewIfNeeded();
+    await ana.send('Amen.');
+    expect((await ana.texts()).at(-1)).toBe('Amen.');
+    await ana.choose('Amen.', 'Reply');
+    await ana.send('So be it.');
+  });
+
+  test('that could not be loaded is loaded when the connection is back', async () => {
+    const ana = await pages.signIn(app.url, 1);
+    await ana.openRoom('Book');
+    await ana.message(BOOK.at(-1) ?? '').waitFor();
+    await ana.setOffline(true);
+    const [first = ''] = await ana.texts();
+    await ana.message(first).scrollIntoViewIfNeeded();
+    await ana.pane.getByText('There is no connection to the service').waitFor();
+    await ana.setOffline(false);
+    await expect.poll(async () => (await ana.texts())[0]).not.toBe(first);
+  });
 });
+
+/** Scrolls to what is at that end of the page, again and again, until it is that text; it stays where it is while the page moves. */
+async function readThrough(chat: ChatPage, end: 0 | -1, text: string): Promise<void> {
+  for (let texts = await chat.texts(); texts.at(end) !== text; ) {
+    const from = texts.at(end) ?? '';
+    await chat.message(from).scrollIntoViewIfNeeded();
+    await expect.poll(async () => (await chat.texts()).at(end)).not.toBe(from);
+    texts = await chat.texts();
+    expect(texts.length).toBeLessThanOrEqual(MAX_SHOWN);
+    const verses = texts.filter((one) => BOOK.includes(one));
+    expect(verses).toEqual(BOOK.slice(BOOK.indexOf(verses[0] ?? '')).slice(0, verses.length));
+    await expect.poll(() => isInWindow(chat, from)).toBe(true);
+  }
+}
+
+async function isInWindow(chat: ChatPage, text: string): Promise<boolean> {
+  const box = await chat.message(text).first().boundingBox();
+  return box !== null && box.y > 0 && box.y < 800;
+}
 
 /** Keeps the next pages of the history back until the returned function is called. */
 async function holdHistory({ page }: ChatPage): Promise<() => Promise<void>> {

@@ -90,7 +90,7 @@ describeInBrowser('messages in the web chat', () => {
     await ana.room('To there').waitFor();
     await ana.choose('Worth sharing', 'Forward');
     await ana.dialog('Forward to').getByRole('button', { name: 'To there' }).click();
-    await ana.pane.getByRole('main', { name: 'Conversation: To there' }).waitFor();
+    await ana.pane.getByRole('region', { name: 'Conversation: To there' }).waitFor();
     await ana.message('Worth sharing').getByText('Forwarded from Ben Okafor').waitFor();
   });
 
@@ -98,6 +98,7 @@ describeInBrowser('messages in the web chat', () => {
     const [ana, ben] = await anaAndBen('Second thoughts');
     await ana.send('Seven o’clock');
     await ana.choose('Seven o’clock', 'Edit');
+    await expect.poll(() => ana.field.inputValue()).toBe('Seven o’clock');
     await ana.field.fill('Eight o’clock');
     await ana.field.press('Enter');
     await ben.message('Eight o’clock').getByText('edited').waitFor();
@@ -137,6 +138,16 @@ describeInBrowser('messages in the web chat', () => {
     await ana.field.press('Enter');
     await ben.message('Ask').locator('mark', { hasText: '@Ben Okafor' }).waitFor();
     expect(await ben.texts()).toEqual(['Ask @Ben Okafor about it']);
+  });
+
+  test('mention names with whatever is in them, and the longer of two that begin alike', async () => {
+    const mentions = ['@Ana', '@Ana-Lena (C++)'].map((tag, index) => ({ tag, user: String(index + 1) }));
+    const lines = [{ from: 2, text: 'Hello @Ana-Lena (C++) and @Ana!', mentions }];
+    await seedRoom(app.url, { type: 'group', name: 'Odd names', members: [2, 1], lines });
+    const ana = await pages.signIn(app.url, 1);
+    await ana.openRoom('Odd names');
+    const marks = ana.message('Hello').locator('mark');
+    await expect.poll(() => marks.allTextContents()).toEqual(['@Ana-Lena (C++)', '@Ana']);
   });
 
   test('take several lines, and nothing in them becomes HTML', async () => {

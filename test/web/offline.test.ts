@@ -101,6 +101,49 @@ describeInBrowser('the web chat while the service is out of reach', () => {
     await ana.openRoom('Killed');
     await expect.poll(() => ana.texts()).toEqual(await ben.texts());
   });
+
+  test('what was said before a restart that forgets the events is read, counted and ticked from the record', async () => {
+    const [ana, ben] = await anaAndBenIn('Open');
+    await seedRoom(service.url, { type: 'group', name: 'Closed', members: [1, 2] });
+    await ana.room('Closed').waitFor();
+    await ana.button('Inspector').click();
+    await ana.setOffline(true);
+    await service.kill();
+    await service.start();
+    await ben.pane.getByText('Online', { exact: true }).waitFor();
+    for (const text of ['one', 'two', 'three']) await ben.send(text);
+    await ben.message('three').getByRole('img', { name: 'Sent' }).waitFor();
+    await ben.openRoom('Closed');
+    for (const text of ['four', 'five']) await ben.send(text);
+    await ben.message('five').getByRole('img', { name: 'Sent' }).waitFor();
+    await ana.setOffline(false);
+
+    await expect.poll(() => ana.texts()).toEqual(['one', 'two', 'three']);
+    await ana.room('Closed').getByText('2 unread').waitFor();
+    await ana.room('Open').getByText('unread').waitFor({ state: 'detached' });
+    expect(await ben.message('five').getByRole('img', { name: 'Sent' }).count()).toBe(1);
+    await ben.openRoom('Open');
+    await ben.message('three').getByRole('img', { name: 'Read' }).waitFor();
+    await ana.page.reload();
+    await ana.room('Closed').getByText('2 unread').waitFor();
+    expect(await ana.room('Open').getByText('unread').count()).toBe(0);
+  });
+
+  test('a room that is opened meanwhile says that it can’t be loaded, and is there when the service is', async () => {
+    await seedRoom(service.url, {
+      ...{ type: 'group', name: 'Not yet', members: [2, 1] },
+      lines: [{ from: 2, text: 'there was something' }],
+    });
+    const ana = await pages.signIn(service.url, 1);
+    await ana.room('Not yet').waitFor();
+    await ana.setOffline(true);
+    await ana.openRoom('Not yet');
+    await ana.pane.getByText('The messages can’t be loaded at the moment.').waitFor();
+    expect(await ana.pane.getByText('No messages yet').count()).toBe(0);
+    await ana.setOffline(false);
+    await ana.message('there was something').waitFor();
+    await ana.room('Not yet').getByText('unread').waitFor({ state: 'detached' });
+  });
 });
 
 /** What the inspector shows under that name, oldest first. */

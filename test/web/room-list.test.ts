@@ -63,6 +63,22 @@ describeInBrowser('the room list of the web chat', () => {
     await ana.room('Announcements').waitFor();
   });
 
+  test('searches in the list only: what is unread elsewhere is in the title, and forwarding offers every room', async () => {
+    const lines = [{ from: 2, text: 'Unread until it is forwarded' }];
+    await seedRoom(app.url, { type: 'group', name: 'Needle', members: [2, 1], lines });
+    const ana = await pages.signIn(app.url, 1);
+    await ana.room('Needle').getByText('1 unread').waitFor();
+    const title = await ana.page.title();
+    expect(title).toMatch(/^\(\d+\) Ana Torres/);
+    await ana.pane.getByRole('searchbox', { name: 'Search rooms' }).fill('nothing like it');
+    await ana.pane.getByText('No room matches.').waitFor();
+    expect(await ana.page.title()).toBe(title);
+    await ana.pane.getByRole('searchbox', { name: 'Search rooms' }).fill('needle');
+    await ana.openRoom('Needle');
+    await ana.choose('Unread until', 'Forward');
+    await ana.dialog('Forward to').getByRole('button', { name: 'Kitchen' }).waitFor();
+  });
+
   test('says when something could not be done', async () => {
     const ana = await pages.signIn(app.url, 1);
     await ana.room('Kitchen').waitFor();

@@ -1,5 +1,6 @@
+import type { Locator } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TestApp } from '../support/app.ts';
+import { chatClient, type TestApp, usersClient } from '../support/app.ts';
 import { describeInBrowser, keepScreenshot } from '../support/browser.ts';
 import { seedRoom, startDemoApp } from '../support/demo-app.ts';
 import { type ChatPage, useWebPages } from '../support/web-page.ts';
@@ -24,7 +25,7 @@ describeInBrowser('rooms in the web chat', () => {
     await dialog.getByLabel('Search people').fill('');
     await dialog.getByRole('checkbox', { name: 'Elena Petrova' }).check();
     await dialog.getByRole('button', { name: 'Create group' }).click();
-    await ana.pane.getByRole('main', { name: 'Conversation: Book club' }).waitFor();
+    await ana.pane.getByRole('region', { name: 'Conversation: Book club' }).waitFor();
     await ana.send('Welcome');
     await ben.openRoom('Book club');
     await ben.message('Welcome').waitFor();
@@ -38,7 +39,8 @@ describeInBrowser('rooms in the web chat', () => {
     for (const text of ['Hello Grace', 'Once more']) {
       await ana.button('New room').click();
       await ana.dialog('New room').getByRole('button', { name: 'Grace Kim' }).click();
-      await ana.pane.getByRole('main', { name: 'Conversation: Grace Kim' }).waitFor();
+      await ana.dialog('New room').waitFor({ state: 'detached' });
+      await ana.pane.getByRole('region', { name: 'Conversation: Grace Kim' }).waitFor();
       await ana.send(text);
     }
     expect(await ana.texts()).toEqual(['Hello Grace', 'Once more']);
@@ -110,7 +112,54 @@ describeInBrowser('rooms in the web chat', () => {
     await ana.room('Leaving').waitFor({ state: 'detached' });
     await ben.event('Ana Torres left').waitFor();
   });
+
+  test('who is removed from the room that is open is told so, and so is who had a chat that is deleted', async () => {
+    const roomId = await seedRoom(app.url, { type: 'group', name: 'Not for long', members: [1, 2] });
+    const chatId = await seedRoom(app.url, { type: 'p2p', name: '', members: [6, 2] });
+    const ben = await pages.signIn(app.url, 2);
+    await ben.openRoom('Not for long');
+    await (await chatClient(app.url, { as: 1 })).leaveRoom({ id: roomId, participants: [2] });
+    await ben.pane.getByRole('status').getByText('You are not in Not for long any more.').waitFor();
+    await ben.pane.getByText('Choose a room, or start a new one.').waitFor();
+    await ben.openRoom('Farid Haddad');
+    await (await chatClient(app.url, { as: 6 })).leaveRoom({ id: chatId });
+    await ben.pane.getByText('The chat with Farid Haddad was deleted.').waitFor();
+  });
+
+  test('a name may have 255 letters: the head and the field stay one line', async () => {
+    await seedRoom(app.url, { type: 'group', name: 'Short', members: [1, 2] });
+    await seedRoom(app.url, { type: 'group', name: 'N'.repeat(255), members: [1, 2] });
+    const ana = await pages.signIn(app.url, 1);
+    await ana.openRoom('Short');
+    const height = (await ana.field.boundingBox())?.height;
+    await ana.room('NNN').click();
+    await ana.pane.getByRole('heading', { name: 'NNN' }).waitFor();
+    expect((await ana.field.boundingBox())?.height).toBe(height);
+  });
+
+  test('a member may have a long name: their options stay in reach', async () => {
+    const users = [{ id: 90, name: `Longname ${'x'.repeat(100)}` }];
+    await (await usersClient(app.url)).upsertUsers({ users });
+    await seedRoom(app.url, { type: 'group', name: 'Long names', members: [1, 90] });
+    const ana = await pages.signIn(app.url, 1);
+    await ana.openRoom('Long names');
+    await openDetails(ana);
+    const details = ana.pane.getByRole('complementary', { name: 'Room details' });
+    const options = details.getByRole('button', { name: /^Options of Longname/ });
+    await options.waitFor();
+    expect(await isWithin(options, details)).toBe(true);
+    await ana.button('New room').click();
+    const choice = ana.dialog('New room').getByRole('button', { name: /^Longname/ });
+    await choice.waitFor();
+    expect(await isWithin(choice, ana.dialog('New room'))).toBe(true);
+  });
 });
+
+/** Whether nothing of it is beyond the right edge. */
+async function isWithin(part: Locator, whole: Locator): Promise<boolean> {
+  const [inner, outer] = await Promise.all([part.boundingBox(), whole.boundingBox()]);
+  return inner !== null && outer !== null && inner.x + inner.width <= outer.x + outer.width;
+}
 
 async function openDetails(chat: ChatPage): Promise<void> {
   await chat.button('Room details').click();

@@ -32,7 +32,7 @@ export function inWords(error: unknown): string {
       return 'Only its author may do this';
     case Code.Unauthenticated:
       return rawMessage === 'token_expired'
-        ? 'Your sign-in has expired'
+        ? 'Your sign-in has expired: sign in again'
         : 'The service does not accept your token';
     case Code.ResourceExhausted:
       return rawMessage === 'invalid_request_data'

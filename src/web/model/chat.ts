@@ -18,6 +18,7 @@ export function openChat(options: PartsOptions): ChatModel {
   return {
     me,
     connection: computed(() => connectionOf(parts, isOn.value)),
+    allRooms: rooms.all,
     rooms: rooms.rooms,
     hasLoaded: rooms.hasLoaded,
     search: rooms.search,
@@ -90,7 +91,8 @@ function watch(parts: ChatParts, isOn: { readonly value: boolean }): () => void 
     }
     wake(parts);
     // What could not be read before is tried again.
-    if (intake.problem.peek() !== undefined || opened.peek()?.hasFailed === true) intake.resync();
+    if (intake.problem.peek() !== undefined || opened.peek()?.view.peek()?.hasFailed === true)
+      intake.resync();
   };
   const isOnline = computed(() => isOn.value && stream.status.value.state === 'online');
   window.addEventListener('online', () => wake(parts), { signal: ended });

@@ -37,12 +37,12 @@ export class Conversation {
   readonly #members = signal<readonly Member[]>([]);
   readonly #isLoading = signal(true);
   readonly #hasOlder = signal(false);
+  readonly #hasFailed = signal(false);
   readonly #marker: ReadMarker;
   readonly #readUpTo: number | undefined;
   /** Settles when what is being read from the record is shown. */
   #reading: Promise<unknown> = Promise.resolve();
   #readByOthers = 0;
-  #hasFailed = false;
   #role = '';
   /** Undefined when the user is not in the room any more. */
   readonly view: ReadonlySignal<ConversationView | undefined> = computed(() => {
@@ -54,6 +54,7 @@ export class Conversation {
         messages: this.#messages(room),
         hasOlder: this.#hasOlder.value,
         isLoading: this.#isLoading.value,
+        hasFailed: this.#hasFailed.value,
         readUpTo: this.#readUpTo,
       }
     );
@@ -90,16 +91,11 @@ export class Conversation {
       }
       await this.#addAll(items);
       this.#hasOlder.value = items.length === messagesPerRoom;
-      this.#hasFailed = false;
+      this.#hasFailed.value = false;
     } catch (error) {
-      this.#hasFailed = true;
+      this.#hasFailed.value = true;
       throw error;
     }
-  }
-
-  /** What is shown may lack something: it could not be read. */
-  get hasFailed(): boolean {
-    return this.#hasFailed;
   }
 
   async loadOlder(): Promise<void> {

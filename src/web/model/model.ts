@@ -103,6 +103,8 @@ export interface ConversationView {
   /** Older ones can be loaded. */
   readonly hasOlder: boolean;
   readonly isLoading: boolean;
+  /** The messages could not be read; they are read again when the service can be reached. */
+  readonly hasFailed: boolean;
   /** Up to this sequence everything was read when the room was opened: the "new" line goes after it. Undefined: nothing is new. */
   readonly readUpTo: number | undefined;
 }
@@ -158,7 +160,9 @@ export class ActionError extends Error {}
 export interface ChatModel {
   readonly me: Person;
   readonly connection: ReadonlySignal<Connection>;
-  /** Pinned ones first, then by the last message, newest first; those that match the search. */
+  /** Pinned ones first, then by the last message, newest first. */
+  readonly allRooms: ReadonlySignal<readonly RoomView[]>;
+  /** Those of them that match the search. */
   readonly rooms: ReadonlySignal<readonly RoomView[]>;
   readonly hasLoaded: ReadonlySignal<boolean>;
   readonly search: ReadonlySignal<string>;

@@ -43,13 +43,15 @@ export class RoomList {
   #searchTimer: ReturnType<typeof setTimeout> | undefined;
   readonly hasLoaded: ReadonlySignal<boolean> = this.#hasLoaded;
   readonly search: ReadonlySignal<string> = this.#search;
-  /** In order; those that match the search. */
-  readonly rooms: ReadonlySignal<readonly RoomView[]> = computed(() => {
+  /** In order. */
+  readonly all: ReadonlySignal<readonly RoomView[]> = computed(() => {
     this.#version.value;
-    const search = this.#search.value;
-    const found = [...this.#rooms.values()].filter(({ name }) => isFound(name, search));
-    return found.sort(byActivity).flatMap(({ id }) => this.view(id) ?? []);
+    return [...this.#rooms.values()].sort(byActivity).flatMap(({ id }) => this.view(id) ?? []);
   });
+  /** Those of them that match the search. */
+  readonly rooms: ReadonlySignal<readonly RoomView[]> = computed(() =>
+    this.all.value.filter(({ name }) => isFound(name, this.#search.value)),
+  );
 
   constructor(deps: RoomListDeps) {
     this.#deps = deps;

@@ -67,7 +67,7 @@ function Panes({ panes }: { readonly panes: readonly PaneState[] }) {
   const shown = useSignal(0);
   useTitle(panes);
   return (
-    <div class={panes.length > 1 ? 'panes two' : 'panes'}>
+    <main class={panes.length > 1 ? 'panes two' : 'panes'}>
       {panes.length > 1 ? (
         <nav class="pane-tabs" aria-label="Whose chat is shown">
           {panes.map(({ model }, index) => (
@@ -89,13 +89,13 @@ function Panes({ panes }: { readonly panes: readonly PaneState[] }) {
       {panes.map((pane, index) => (
         <Pane key={pane.model.me.id} pane={pane} isShown={shown.value === index} />
       ))}
-    </div>
+    </main>
   );
 }
 
 function useTitle(panes: readonly PaneState[]): void {
   const unread = panes
-    .flatMap(({ model }) => model.rooms.value)
+    .flatMap(({ model }) => model.allRooms.value)
     .reduce((sum, room) => sum + (room.isMuted ? 0 : room.unread), 0);
   const names = panes.map(({ model }) => model.me.name).join(' and ');
   useEffect(() => {

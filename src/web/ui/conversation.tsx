@@ -12,7 +12,7 @@ export function Conversation() {
   const view = usePane().model.conversation.value;
   if (view === undefined) {
     return (
-      <main class="conversation empty">
+      <section class="conversation empty" aria-label="Conversation">
         <span class="empty-mark">
           <Icon name="bubbles" size={40} />
         </span>
@@ -20,15 +20,15 @@ export function Conversation() {
         <p class="hint">
           <Icon name="lock" size={14} /> Messages are encrypted and decrypted in this browser.
         </p>
-      </main>
+      </section>
     );
   }
   return (
-    <main class="conversation" aria-label={`Conversation: ${view.room.name}`}>
+    <section class="conversation" aria-label={`Conversation: ${view.room.name}`}>
       <Head view={view} />
       <MessageList key={`list ${view.room.id}`} view={view} />
       <Composer key={`composer ${view.room.id}`} view={view} />
-    </main>
+    </section>
   );
 }
 

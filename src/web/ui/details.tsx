@@ -1,6 +1,8 @@
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { ConversationView, Member, RoomView } from '../model/model.ts';
 import { Avatar, RoomAvatar } from './avatar.tsx';
+import { useFocusReturn } from './hooks.ts';
 import { Icon } from './icons.tsx';
 import { menuAt } from './menu.tsx';
 import { TextField } from './new-room.tsx';
@@ -16,21 +18,27 @@ const ALLOWS = [
 /** What the open room is, who is in it, and what they may do. */
 export function Details() {
   const pane = usePane();
+  const element = useRef<HTMLElement>(null);
+  useFocusReturn(element);
   const view = pane.model.conversation.value;
   if (view === undefined) return null;
   const { room } = view;
+  const close = (): void => {
+    pane.showsDetails.value = false;
+  };
   return (
-    <aside class="details" aria-label="Room details">
+    <aside
+      ref={element}
+      class="details"
+      aria-label="Room details"
+      onKeyDown={(event) => {
+        // A name that is being changed is left first.
+        if (event.key === 'Escape' && !event.defaultPrevented) close();
+      }}
+    >
       <header class="details-head">
         <h2>Details</h2>
-        <button
-          type="button"
-          class="icon-button"
-          aria-label="Close details"
-          onClick={() => {
-            pane.showsDetails.value = false;
-          }}
-        >
+        <button type="button" class="icon-button" aria-label="Close details" onClick={close}>
           <Icon name="close" />
         </button>
       </header>
@@ -74,6 +82,11 @@ function RenameForm({ room, close }: { readonly room: RoomView; readonly close: 
   return (
     <form
       class="form"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.preventDefault();
+        close();
+      }}
       onSubmit={(event) => {
         event.preventDefault();
         close();

@@ -49,7 +49,7 @@ function ConfirmDialog({ request }: { readonly request: ConfirmRequest }) {
 function ForwardDialog({ message }: { readonly message: MessageView }) {
   const pane = usePane();
   const { model, dialog, run } = pane;
-  const rooms = model.rooms.value.filter(({ may }) => may.write);
+  const rooms = model.allRooms.value.filter(({ may }) => may.write);
   const forward = async (messageId: string, roomId: string): Promise<void> => {
     await model.forward(messageId, roomId);
     pane.openRoom(roomId);

@@ -11,3 +11,14 @@ export function useBeforePaint(work: () => (() => void) | undefined): void {
   const first = useRef(work);
   useLayoutEffect(() => first.current(), []);
 }
+
+/** Gives the focus back to what had it before, when it is inside of the element and that goes. */
+export function useFocusReturn(element: { readonly current: HTMLElement | null }): void {
+  useBeforePaint(() => {
+    const before = document.activeElement;
+    return () => {
+      const isInside = element.current?.contains(document.activeElement) === true;
+      if (isInside && before instanceof HTMLElement) before.focus();
+    };
+  });
+}

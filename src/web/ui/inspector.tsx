@@ -1,5 +1,7 @@
 import { useSignal } from '@preact/signals';
+import { useRef } from 'preact/hooks';
 import type { Frame } from '../model/model.ts';
+import { useFocusReturn } from './hooks.ts';
 import { Icon } from './icons.tsx';
 import { usePane } from './pane-state.ts';
 import { preciseTimeText } from './time.ts';
@@ -18,12 +20,24 @@ const MAX_ROWS = 200;
 /** What went over the wire: calls, frames of the stream with their cursors, what came twice and was dropped. */
 export function Inspector() {
   const { model, showsInspector } = usePane();
+  const element = useRef<HTMLElement>(null);
+  useFocusReturn(element);
   const filter = useSignal<Frame['kind'] | 'all'>('all');
   const cleared = useSignal(0);
   const frames = model.frames.value.filter(({ number }) => number > cleared.value);
   const shown = frames.filter(({ kind }) => filter.value === 'all' || kind === filter.value).slice(-MAX_ROWS);
+  const close = (): void => {
+    showsInspector.value = false;
+  };
   return (
-    <aside class="inspector" aria-label="Inspector">
+    <aside
+      ref={element}
+      class="inspector"
+      aria-label="Inspector"
+      onKeyDown={(event) => {
+        if (event.key === 'Escape') close();
+      }}
+    >
       <header class="inspector-head">
         <h2>
           <Icon name="pulse" size={16} /> Inspector
@@ -51,14 +65,7 @@ export function Inspector() {
         >
           Clear
         </button>
-        <button
-          type="button"
-          class="icon-button small"
-          aria-label="Close inspector"
-          onClick={() => {
-            showsInspector.value = false;
-          }}
-        >
+        <button type="button" class="icon-button small" aria-label="Close inspector" onClick={close}>
           <Icon name="close" size={18} />
         </button>
       </header>

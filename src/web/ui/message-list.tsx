@@ -9,19 +9,18 @@ import { useScroll } from './use-scroll.ts';
 
 const GROUP_MS = 5 * 60_000;
 const MAX_PAGES_TO_A_QUOTE = 40;
-const LOAD_AHEAD = '600px 0px 0px 0px';
+const LOAD_AHEAD = '600px 0px';
 
 /** The messages of the open room; stays at the newest, and where the reader is when older ones come. */
 export function MessageList({ view }: { readonly view: ConversationView }) {
   const { messages } = view;
   const firstNew = firstNewOf(view);
   const scroll = useScroll(messages);
+  const { shown, start, hasAfter, up, down } = scroll.window;
   const stop = useSignal<string | undefined>(undefined);
-  const jump = useJumpToMessage(scroll.element);
+  const jump = useJumpToMessage(scroll);
   const at =
-    stop.value !== undefined && messages.some(({ key }) => key === stop.value)
-      ? stop.value
-      : messages.at(-1)?.key;
+    stop.value !== undefined && shown.some(({ key }) => key === stop.value) ? stop.value : shown.at(-1)?.key;
   return (
     <div class="messages-frame">
       <div class="messages" ref={scroll.element} onScroll={scroll.onScroll}>
@@ -32,14 +31,14 @@ export function MessageList({ view }: { readonly view: ConversationView }) {
           aria-live="polite"
           onKeyDown={moveBetweenMessages}
         >
-          <OlderMessages view={view} />
-          {messages.map((message, index) => (
+          {start > 0 ? <Edge at={shown[0]?.key} onReach={up} /> : <OlderMessages view={view} />}
+          {shown.map((message, index) => (
             <Entry
               key={message.key}
               view={view}
               message={message}
-              before={messages[index - 1]}
-              after={messages[index + 1]}
+              before={messages[start + index - 1]}
+              after={messages[start + index + 1]}
               isFirstNew={message.key === firstNew}
               isStop={message.key === at}
               onFocus={() => {
@@ -48,7 +47,11 @@ export function MessageList({ view }: { readonly view: ConversationView }) {
               onQuote={jump}
             />
           ))}
-          <TypingBubble names={view.room.typing} />
+          {hasAfter ? (
+            <Edge at={shown.at(-1)?.key} onReach={down} />
+          ) : (
+            <TypingBubble names={view.room.typing} />
+          )}
         </div>
       </div>
       {scroll.isAtEnd.value ? null : (
@@ -112,34 +115,50 @@ function Entry({ view, message, before, after, isFirstNew, isStop, onFocus, onQu
   );
 }
 
-/** Asks for older ones before the reader gets to the first. */
-function OlderMessages({ view }: { readonly view: ConversationView }) {
-  const pane = usePane();
+/** Where more messages follow: says so before the reader gets there. `at`: the message beside it, or what else makes it another edge. */
+function Edge(props: { readonly at: string | undefined; readonly onReach: () => void }) {
+  const { at, onReach } = props;
   const ref = useRef<HTMLDivElement>(null);
-  const first = view.messages[0]?.key;
+  const reach = useRef(onReach);
+  reach.current = onReach;
   useEffect(() => {
     const element = ref.current;
-    if (element === null || !view.hasOlder || first === undefined) return;
-    const root = element.closest('.messages');
+    if (element === null || at === undefined) return;
     const observer = new IntersectionObserver(
       (entries) => {
-        if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
-        observer.disconnect();
-        void pane.run(pane.model.loadOlder());
+        if (entries.at(-1)?.isIntersecting === true) reach.current();
       },
-      { root, rootMargin: LOAD_AHEAD },
+      { root: element.closest('.messages'), rootMargin: LOAD_AHEAD },
     );
     observer.observe(element);
     return () => observer.disconnect();
     // Observed anew after each page: the next may have to come at once.
-  }, [first, view.hasOlder, pane]);
-  if (view.isLoading) return <div ref={ref} class="spinner" role="status" aria-label="Loading messages" />;
-  if (view.hasOlder) return <div ref={ref} class="older" />;
+  }, [at]);
+  return <div ref={ref} class="edge" />;
+}
+
+/** Asks for older ones; what could not be loaded is asked for again when the reader comes back to it, or the connection does. */
+function OlderMessages({ view }: { readonly view: ConversationView }) {
+  const { model, run } = usePane();
+  const { messages, hasOlder, isLoading, hasFailed } = view;
+  const first = messages[0]?.key;
   return (
-    <p class="beginning">
-      <Icon name="lock" size={14} />
-      {view.messages.length === 0 ? 'No messages yet. Say hello.' : 'The beginning of this conversation.'}
-    </p>
+    <>
+      {hasOlder && first !== undefined ? (
+        <Edge at={`${first} ${model.connection.value.state}`} onReach={() => void run(model.loadOlder())} />
+      ) : null}
+      {isLoading ? <div class="spinner" role="status" aria-label="Loading messages" /> : null}
+      {isLoading || hasOlder ? null : (
+        <p class="beginning">
+          <Icon name={hasFailed ? 'alert' : 'lock'} size={14} />
+          {hasFailed
+            ? 'The messages can’t be loaded at the moment.'
+            : messages.length === 0
+              ? 'No messages yet. Say hello.'
+              : 'The beginning of this conversation.'}
+        </p>
+      )}
+    </>
   );
 }
 
@@ -160,8 +179,13 @@ function TypingBubble({ names }: { readonly names: readonly string[] }) {
 }
 
 /** Scrolls to a message, and loads what is between. */
-function useJumpToMessage(scroller: { readonly current: HTMLElement | null }): (messageId: string) => void {
+function useJumpToMessage(
+  scroll: Pick<ReturnType<typeof useScroll>, 'element' | 'toMessage'>,
+): (messageId: string) => void {
   const pane = usePane();
+  // While pages are loaded the list is drawn anew.
+  const latest = useRef(scroll);
+  latest.current = scroll;
   const jump = async (messageId: string): Promise<void> => {
     const { model } = pane;
     const target = (): MessageView | undefined =>
@@ -171,8 +195,11 @@ function useJumpToMessage(scroller: { readonly current: HTMLElement | null }): (
       await model.loadOlder();
     }
     await new Promise(requestAnimationFrame);
-    const element = scroller.current?.querySelector<HTMLElement>(
-      `[data-key="${CSS.escape(target()?.key ?? '')}"]`,
+    const key = target()?.key ?? '';
+    latest.current.toMessage(key);
+    await new Promise(requestAnimationFrame);
+    const element = latest.current.element.current?.querySelector<HTMLElement>(
+      `[data-key="${CSS.escape(key)}"]`,
     );
     if (element === null || element === undefined) {
       pane.notify('That message is not here any more.');

@@ -36,7 +36,11 @@ interface Part {
 }
 
 function partsOf(text: string, mentions: MessageView['mentions']): Part[] {
-  const tags = mentions.map(({ tag }) => tag).filter((tag) => tag !== '');
+  // The longer first: one name may begin with another.
+  const tags = mentions
+    .map(({ tag }) => tag)
+    .filter((tag) => tag !== '')
+    .sort((a, b) => b.length - a.length);
   const pattern =
     tags.length === 0 ? LINK : new RegExp(`${LINK.source}|${tags.map(escapePattern).join('|')}`, 'gu');
   const parts: Part[] = [];
@@ -50,5 +54,5 @@ function partsOf(text: string, mentions: MessageView['mentions']): Part[] {
 }
 
 function escapePattern(text: string): string {
-  return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
+  return text.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
 }

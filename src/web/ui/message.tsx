@@ -109,7 +109,7 @@ function Text({ message }: { readonly message: MessageView }) {
   if (message.text === undefined) {
     return (
       <i>
-        <Icon name="lock" size={14} /> Can’t be decrypted
+        <Icon name="lock" size={14} /> Can’t be read with the keys of this sign-in
       </i>
     );
   }

@@ -100,7 +100,7 @@ export function TextField({ label, value }: { readonly label: string; readonly v
       <span>{label}</span>
       <input
         type="text"
-        maxLength={200}
+        maxLength={255}
         autocomplete="off"
         value={value.value}
         onInput={(event) => {

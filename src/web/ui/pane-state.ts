@@ -1,7 +1,7 @@
-import { type Signal, signal } from '@preact/signals';
+import { effect, type Signal, signal, untracked } from '@preact/signals';
 import { createContext } from 'preact';
 import { useContext } from 'preact/hooks';
-import type { ChatModel, MessageView } from '../model/model.ts';
+import type { ChatModel, ConversationView, MessageView } from '../model/model.ts';
 import type { IconName } from './icons.tsx';
 
 const TOAST_MS = 6_000;
@@ -94,6 +94,12 @@ export function createPane(model: ChatModel): PaneState {
   };
   const draft = signal<Draft | undefined>(undefined);
   const showsDetails = signal(false);
+  let open: ConversationView['room'] | undefined;
+  effect(() => {
+    const before = open;
+    open = model.conversation.value?.room;
+    if (before !== undefined && open === undefined) untracked(() => notify(goneText(before)));
+  });
   return {
     model,
     draft,
@@ -107,10 +113,18 @@ export function createPane(model: ChatModel): PaneState {
     notify,
     openRoom(roomId) {
       if (roomId !== model.conversation.peek()?.room.id) draft.value = undefined;
-      if (roomId === undefined) showsDetails.value = false;
+      if (roomId === undefined) {
+        showsDetails.value = false;
+        // Closed, not lost.
+        open = undefined;
+      }
       void run(model.open(roomId));
     },
   };
+}
+
+function goneText({ kind, name }: ConversationView['room']): string {
+  return kind === 'p2p' ? `The chat with ${name} was deleted.` : `You are not in ${name} any more.`;
 }
 
 /** How components get at the pane that they are in. */

@@ -62,10 +62,12 @@ function ConnectionState() {
   );
 }
 
-function stateText({ state }: Connection, seconds: number | undefined): string {
+function stateText({ state, reason, retryAt }: Connection, seconds: number | undefined): string {
   if (state === 'online') return 'Online';
   if (state === 'connecting') return 'Connecting…';
   if (state === 'switched-off') return 'Offline by the switch';
+  // Nobody tries again by himself: only the reason tells what to do.
+  if (retryAt === undefined) return reason ?? 'Offline';
   return seconds === undefined || seconds < 1 ? 'Reconnecting…' : `Reconnecting in ${seconds} s`;
 }
 
