@@ -1,7 +1,19 @@
-import { render } from 'preact';
+import { options, render } from 'preact';
 import { sessions } from './model/session.ts';
 import { App } from './ui/app.tsx';
 import './ui/ui.css';
+
+/** A tab that nobody sees has no frames, and its title counts what is unread all the same. */
+const HIDDEN_FRAME_MS = 250;
+
+// Drawn once a frame, however many events have come since the last.
+options.debounceRendering = (draw) => {
+  const late = setTimeout(draw, HIDDEN_FRAME_MS);
+  requestAnimationFrame(() => {
+    clearTimeout(late);
+    draw();
+  });
+};
 
 const root = document.getElementById('app');
 if (root !== null) {

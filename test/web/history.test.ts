@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { TestApp } from '../support/app.ts';
+import { chatClient, type TestApp } from '../support/app.ts';
 import { describeInBrowser } from '../support/browser.ts';
 import { seedRoom, startDemoApp } from '../support/demo-app.ts';
 import { type ChatPage, useWebPages } from '../support/web-page.ts';
@@ -26,6 +26,19 @@ describeInBrowser('the history of a room in the web chat', () => {
     await seedRoom(app.url, { type: 'group', name: 'Book', members: [1, 2], lines });
   });
   afterAll(() => app.stop());
+
+  test('keeps up when a thousand messages come at once', async () => {
+    const roomId = await seedRoom(app.url, { type: 'group', name: 'Flood', members: [1, 2] });
+    const [ana, ben] = await Promise.all([pages.signIn(app.url, 1), pages.signIn(app.url, 2)]);
+    await Promise.all([ana.openRoom('Flood'), ben.openRoom('Flood')]);
+    const call = await chatClient(app.url, { as: 1 });
+    for (let round = 0; round < 30; round += 1) {
+      await Promise.all(Array.from({ length: 50 }, () => call.sendMessage({ roomId, content: 'aGVsbG8=' })));
+    }
+    const { items } = await call.getMessageHistory({ id: roomId, messagesPerRoom: 1 });
+    const newest = `[data-key="${items[0]?.id}"]`;
+    await Promise.all([ana, ben].map(({ page }) => page.locator(newest).waitFor({ timeout: 60_000 })));
+  });
 
   test('loads while one scrolls up, without gaps, and nothing moves meanwhile', async () => {
     const ana = await pages.signIn(app.url, 1);
