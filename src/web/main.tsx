@@ -3,16 +3,20 @@ import { sessions } from './model/session.ts';
 import { App } from './ui/app.tsx';
 import './ui/ui.css';
 
-/** A tab that nobody sees has no frames, and its title counts what is unread all the same. */
-const HIDDEN_FRAME_MS = 250;
+let drawnAt = 0;
+let drawingMs = 0;
 
-// Drawn once a frame, however many events have come since the last.
+// Rests as long as it has drawn: what a user does is drawn at once, and a flood of events once for many of them.
 options.debounceRendering = (draw) => {
-  const late = setTimeout(draw, HIDDEN_FRAME_MS);
-  requestAnimationFrame(() => {
-    clearTimeout(late);
+  const timed = (): void => {
+    const from = performance.now();
     draw();
-  });
+    drawnAt = performance.now();
+    drawingMs = drawnAt - from;
+  };
+  const restMs = drawnAt + drawingMs - performance.now();
+  if (restMs <= 0) queueMicrotask(timed);
+  else setTimeout(timed, restMs);
 };
 
 const root = document.getElementById('app');
